@@ -1,0 +1,65 @@
+"""The two queues and their manners. `interactive` answers a person who waits; `sweeps` does long work beside it."""
+
+import os
+from typing import Any
+
+from celery import Celery, signals
+from django.conf import settings
+from django_structlog.celery.steps import DjangoStructLogInitStep
+from kombu import Queue
+
+from config.heartbeat import QUEUES, Heartbeat
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+SWEEP_TIME_LIMIT_S = 120
+
+
+def broker_url(redis_url: str) -> str:
+    """Celery's spelling of a Redis address: unix:///x becomes redis+socket:///x."""
+    return redis_url.replace("unix://", "redis+socket://", 1) if redis_url.startswith("unix://") else redis_url
+
+
+app = Celery("halfopen")
+app.conf.update(
+    broker_url=broker_url(settings.REDIS_URL),
+    # Results live under their own key in Redis; with a result backend a publish hung for 19 s when Redis was down.
+    result_backend=None,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    task_queues=[Queue(name) for name in QUEUES],
+    task_default_queue="interactive",
+    task_create_missing_queues=False,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        "visibility_timeout": 2 * SWEEP_TIME_LIMIT_S,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 1,
+        "socket_connect_timeout": 1,
+    },
+    task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1},
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_soft_shutdown_timeout=3,
+)
+app.steps["worker"].add(DjangoStructLogInitStep)
+app.steps["consumer"].add(Heartbeat)
+app.autodiscover_tasks(["sandboxes"])
+
+
+@signals.setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
+    """Celery leaves logging alone when this signal has a receiver; Django has set it up from settings."""
+
+
+@signals.worker_init.connect
+def load_kernels(**_: Any) -> None:
+    """Before the worker forks, so that its children share the compiled kernels."""
+    # Imported here because tasks and models exist only once Django has been set up.
+    from sandboxes import services
+
+    services.warm()

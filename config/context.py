@@ -1,0 +1,15 @@
+"""What every page shows: the places of the house and the one we are in."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+PLACES = (("patterns", "Patterns"), ("sandboxes", "Sandboxes"), ("practice", "Practice"), ("progress", "Progress"))
+
+
+def places(request: HttpRequest) -> dict[str, Any]:
+    """`places`: (name, address, words) of the navigation; `place`: the name of the current one, or ""."""
+    known = [(name, reverse(name), words) for name, words in PLACES]
+    here = next((name for name, address, _ in known if request.path.startswith(address)), "")
+    return {"places": known, "place": here}
