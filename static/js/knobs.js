@@ -1,0 +1,95 @@
+// Sliders beside the numbers, resets, knobs that hide when they have no effect, and a request at each turn.
+(() => {
+  // At most ten settings a second; the first at once, the last always.
+  const PAUSE_MS = 100;
+
+  const value = (form, name) => new FormData(form).get(name);
+
+  const check = (knob) => {
+    const number = knob.querySelector("input[type=number]");
+    const range = knob.querySelector("input[type=range]");
+    if (!number || !range) return true;
+    const wrong = number.validity.badInput || number.validity.valueMissing || number.validity.rangeOverflow || number.validity.rangeUnderflow;
+    let error = knob.querySelector(".error");
+    knob.classList.toggle("bad", wrong);
+    number.setAttribute("aria-invalid", String(wrong));
+    if (!wrong) {
+      error?.remove();
+      return true;
+    }
+    if (!error) {
+      error = document.createElement("p");
+      error.className = "error";
+      error.setAttribute("role", "alert");
+      knob.append(error);
+    }
+    const label = knob.querySelector("label").textContent;
+    error.textContent = `${label} is ${number.value || "empty"}; use ${number.min} to ${number.max}.`;
+    return false;
+  };
+
+  const refresh = (form) => {
+    for (const knob of form.querySelectorAll("[data-knob]")) {
+      const now = value(form, knob.dataset.knob);
+      const reset = knob.querySelector(".knob-reset");
+      if (reset) reset.hidden = now === null || now === knob.dataset.default || Number(now) === Number(knob.dataset.default);
+      const conditions = JSON.parse(knob.dataset.shownWhen || "null");
+      if (conditions) knob.hidden = !Object.entries(conditions).every(([name, values]) => values.includes(value(form, name)));
+    }
+    for (const group of form.querySelectorAll(".knob-group")) {
+      group.hidden = [...group.querySelectorAll(".knob")].every((knob) => knob.hidden);
+    }
+  };
+
+  const throttled = (act) => {
+    let last = 0;
+    let timer;
+    return () => {
+      clearTimeout(timer);
+      const left = last + PAUSE_MS - performance.now();
+      const go = () => {
+        last = performance.now();
+        act();
+      };
+      if (left <= 0) go();
+      else timer = setTimeout(go, left);
+    };
+  };
+
+  const set = (knob, wanted) => {
+    for (const control of knob.querySelectorAll("input[type=number], input[type=range], select")) control.value = wanted;
+    for (const radio of knob.querySelectorAll("input[type=radio]")) radio.checked = radio.value === wanted;
+  };
+
+  const prepare = (form) => {
+    if (form.dataset.ready) return;
+    form.dataset.ready = "yes";
+    for (const hidden of form.querySelectorAll("[data-with-scripts]")) hidden.disabled = false;
+    for (const range of form.querySelectorAll("input[type=range]")) range.hidden = false;
+    const ask = throttled(() => form.dispatchEvent(new CustomEvent("turned", { bubbles: true })));
+    const turned = (knob) => {
+      refresh(form);
+      if (!knob || check(knob)) ask();
+    };
+    form.addEventListener("input", (event) => {
+      const knob = event.target.closest("[data-knob]");
+      const other = event.target.type === "range" ? "number" : event.target.type === "number" ? "range" : null;
+      const twin = other && knob?.querySelector(`input[type=${other}]`);
+      if (twin) twin.value = event.target.value;
+      turned(knob);
+    });
+    form.addEventListener("click", (event) => {
+      const reset = event.target.closest(".knob-reset");
+      if (!reset) return;
+      const knob = reset.closest("[data-knob]");
+      set(knob, knob.dataset.default);
+      turned(knob);
+      knob.querySelector("input, select").focus();
+    });
+    refresh(form);
+  };
+
+  const prepareAll = () => document.querySelectorAll("form[data-knobs]").forEach(prepare);
+  document.addEventListener("DOMContentLoaded", prepareAll);
+  document.addEventListener("htmx:after:swap", prepareAll);
+})();
