@@ -1,0 +1,245 @@
+"""What a simulation declares: its parameters, its run, its metrics, its charts.
+
+A simulation is a pure function of (slug, version, parameters, seed). This module holds the nouns that every
+simulation is described in, so that the form, the help, the address, the command line and the page are all built
+from one declaration.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+
+class Params(BaseModel):
+    """The parameters of one simulation. Immutable; unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+@dataclass(frozen=True)
+class Knob:
+    """How a parameter appears to a person. Built by `knob`, read from the field's metadata."""
+
+    label: str
+    group: str
+    unit: str = ""
+    help: str = ""
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    shown_when: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def knob(
+    default: Any,
+    *,
+    label: str,
+    group: str,
+    unit: str = "",
+    help: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    step: float | None = None,
+    shown_when: Mapping[str, Sequence[str]] | None = None,
+) -> Any:
+    """One parameter's only declaration: default, bounds, label, unit and help.
+
+    Numbers take `low`, `high` (both inclusive) and `step`; a choice is a `Choice` enum; a switch is a bool.
+    `shown_when` names the values of another parameter for which this one has an effect: {"kind": ["count"]}.
+    """
+    described = Knob(label, group, unit, help, low, high, step, shown_when or {})
+    # pydantic keeps what it does not know of as json_schema_extra; `knobs` reads it back.
+    return Field(default, ge=low, le=high, json_schema_extra={"knob": described})  # type: ignore[dict-item]
+
+
+class Choice(StrEnum):
+    """A parameter with a fixed set of values. Members carry the words a person reads.
+
+    class Kind(Choice):
+        COUNT = "count", "Last N calls"
+    """
+
+    label: str
+
+    def __new__(cls, value: str, label: str) -> Choice:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        return member
+
+
+class Better(StrEnum):
+    """Which direction of a metric is good for the learner's system."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A headline number: a name with its unit (`p99_ms`), what it means, and which way is better."""
+
+    name: str
+    label: str
+    unit: str
+    meaning: str
+    better: Better = Better.NEITHER
+    digits: int = 1
+    headline: bool = True
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One picture and the same numbers as a table (for those who cannot see the picture, and for CSV).
+
+    `rows` hold one value per column; None stands for "no value" (a rate over no calls, say).
+    """
+
+    name: str
+    title: str
+    note: str
+    figure: Figure
+    columns: tuple[str, ...]
+    rows: tuple[tuple[float | str | None, ...], ...]
+    keys: tuple[tuple[str, str], ...] = ()  # legend: (words, palette colour name)
+    height_px: int = 240
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A named setting worth seeing: parameters that differ from the defaults, and what to look for."""
+
+    slug: str
+    title: str
+    look_for: str
+    params: Mapping[str, Any]
+
+
+P = TypeVar("P", bound=Params)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Simulation(Generic[P, R]):
+    """Everything the house needs to know about one simulation.
+
+    run(params, seed)   the pure model; the same arguments give the same result, bit for bit
+    measure(result)     {metric name: value or None where it is undefined}, one per declared metric
+    charts(result)      the pictures, top to bottom
+    explain(result)     one or two plain sentences on what just happened, computed from the run
+    requests(params)    how many requests one run simulates, for the bound on the size of a run
+    """
+
+    slug: str
+    title: str
+    category: str
+    summary: str
+    version: int
+    model: ModuleType
+    params: type[P]
+    run: Callable[[P, int], R]
+    metrics: tuple[Metric, ...]
+    measure: Callable[[R], dict[str, float | None]]
+    charts: Callable[[R], tuple[Chart, ...]]
+    explain: Callable[[R], str]
+    requests: Callable[[P], int]
+    max_requests: int
+    scenarios: tuple[Scenario, ...] = ()
+
+    @property
+    def model_facts(self) -> tuple[tuple[str, str], ...]:
+        """What the model's docstring says of itself: (Model | Claim | Left out | Source, words), in its order."""
+        return tuple(_facts(self.model.__doc__ or ""))
+
+    def parse(self, values: Mapping[str, Any]) -> P:
+        """The parameter set for `values` (names to numbers or strings), defaults for what is missing.
+
+        Raises BadParams with one line per bad name or value.
+        """
+        try:
+            params = self.params.model_validate(dict(values))
+        except ValidationError as error:
+            raise BadParams(tuple(_problem(self.params, item) for item in error.errors())) from None
+        asked = self.requests(params)
+        if asked > self.max_requests:
+            raise BadParams((Problem(None, f"this run has about {asked:,} requests; use at most {self.max_requests:,}"),))
+        return params
+
+
+def _facts(docstring: str) -> Iterator[tuple[str, str]]:
+    """Paragraphs that begin with a term in its column; the lines below it continue the words."""
+    for found in re.finditer(r"^(Model|Claim|Left out|Source) {2,}(.+(?:\n(?: {10,}.*|(?=\n {10})))*)", docstring, re.MULTILINE):
+        yield found[1], " ".join(found[2].split())
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a parameter set; `name` is None when it concerns several parameters together."""
+
+    name: str | None
+    message: str
+
+
+class BadParams(ValueError):
+    """Parameters that cannot be run. Each problem names the thing, the value and the allowed range."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
+
+
+def knobs(params: type[Params]) -> dict[str, Knob]:
+    """Parameter name -> Knob, in the order of declaration."""
+    return {name: _knob_of(name, info) for name, info in params.model_fields.items()}
+
+
+def _knob_of(name: str, info: FieldInfo) -> Knob:
+    extra = info.json_schema_extra
+    if not isinstance(extra, dict) or not isinstance(extra.get("knob"), Knob):
+        raise TypeError(f"parameter {name} is not declared with knob(...)")
+    return extra["knob"]  # type: ignore[return-value]
+
+
+def _problem(params: type[Params], error: Any) -> Problem:
+    """A pydantic error in our words."""
+    name = str(error["loc"][0]) if error["loc"] else None
+    value = error["input"]
+    if name is None:
+        return Problem(None, str(error["msg"]).removeprefix("Value error, "))
+    if error["type"] == "extra_forbidden":
+        return Problem(name, f"{name} is not a parameter; use {', '.join(params.model_fields)}")
+    info = params.model_fields[name]
+    return Problem(name, f"{name} is {_shown(value)}; use {allowed(info.annotation, _knob_of(name, info))}")
+
+
+def _shown(value: object) -> str:
+    return "empty" if value in ("", None) else str(value)[:40]
+
+
+def allowed(kind: Any, described: Knob) -> str:
+    """The allowed values of a parameter in words: '1 to 100', 'one of count, time'."""
+    if isinstance(kind, type) and issubclass(kind, Choice):
+        return "one of " + ", ".join(member.value for member in kind)
+    if kind is bool:
+        return "true or false"
+    number = "a whole number from " if kind is int else ""
+    return f"{number}{_plain(described.low)} to {_plain(described.high)}"
+
+
+def _plain(bound: float | None) -> str:
+    if bound is None:
+        return "any"
+    return f"{bound:g}" if bound != math.floor(bound) else f"{int(bound)}"

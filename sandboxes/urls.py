@@ -1,0 +1,8 @@
+from django.urls import path
+
+from sandboxes import views
+
+urlpatterns = [
+    path("", views.library, name="sandboxes"),
+    path("<slug:slug>/", views.sandbox, name="sandbox"),
+]

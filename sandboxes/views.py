@@ -1,0 +1,144 @@
+"""The sandboxes: a list of them, and one page each whose address is the run it shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+
+from sandboxes import services
+from sandboxes.forms import controls, plain
+from sandboxes.presentation import present
+from sandboxes.simulations import catalogue
+from sandboxes.simulations.spec import BadParams, Problem, Simulation
+
+WAIT_S = 2.0
+POLL_WAIT_S = 0.4
+# Names in the address that are not parameters of the simulation.
+SEED, EMBED, POLL, SCOPE = "seed", "embed", "poll", "scope"
+
+
+@require_GET
+def library(request: HttpRequest) -> HttpResponse:
+    """Every sandbox there is."""
+    return render(request, "sandboxes/library.html", {"simulations": catalogue.CATALOGUE})
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
+    """One sandbox with the run its address describes: the page, its embedded form, or only the result for htmx."""
+    simulation = _simulation_or_404(slug)
+    given = _given(request.GET)
+    wanted, refused = _wanted(simulation, given)
+    htmx = request.headers.get("HX-Request") == "true"
+    outcome = services.run(wanted, POLL_WAIT_S if POLL in request.GET else WAIT_S) if wanted else None
+    address = _address(wanted) if wanted else request.get_full_path()
+    response = render(
+        request,
+        _template(request, htmx),
+        {
+            "simulation": simulation,
+            "groups": controls(simulation, given, refused),
+            "seed": given.get(SEED, str(services.DEFAULT_SEED)),
+            "scenarios": _scenarios(simulation, wanted),
+            "model_facts": simulation.model_facts,
+            "refused": refused,
+            "outcome": outcome,
+            "presented": present(simulation, outcome.result) if isinstance(outcome, services.Ready) else None,
+            "address": address,
+            "scope": _scope(request),
+            "embedded": EMBED in request.GET,
+        },
+        status=400 if refused and not htmx else 200,
+    )
+    if htmx and wanted and EMBED not in request.GET:
+        response["HX-Replace-Url"] = address
+    return response
+
+
+def _template(request: HttpRequest, htmx: bool) -> str:
+    if not htmx:
+        return "sandboxes/sandbox.html"
+    return "sandboxes/embed.html" if request.GET.get(EMBED) == "new" else "sandboxes/sandbox.html#result"
+
+
+def _simulation_or_404(slug: str) -> Simulation[Any, Any]:
+    try:
+        return catalogue.simulation(slug)
+    except KeyError as error:
+        raise Http404(f"There is no sandbox called {slug}.") from error
+
+
+def _given(query: QueryDict) -> dict[str, str]:
+    """What the reader asked for: the last value of each name, without the names that are not the run's."""
+    return {name: value for name, value in query.items() if name not in (EMBED, POLL, SCOPE)}
+
+
+def _wanted(simulation: Simulation[Any, Any], given: Mapping[str, str]) -> tuple[services.Run | None, BadParams | None]:
+    """The run that `given` describes, or what is wrong with it."""
+    problems: tuple[Problem, ...] = ()
+    seed, params = services.DEFAULT_SEED, None
+    try:
+        seed = _seed(given.get(SEED, ""))
+    except BadParams as error:
+        problems = error.problems
+    try:
+        params = simulation.parse({name: value for name, value in given.items() if name != SEED})
+    except BadParams as error:
+        problems += error.problems
+    if problems or params is None:
+        return None, BadParams(problems)
+    return services.Run(simulation, params, seed), None
+
+
+def _seed(text: str) -> int:
+    if not text:
+        return services.DEFAULT_SEED
+    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > services.LARGEST_SEED:
+        message = f"{SEED} is {text[:40]}; use a whole number from 0 to {services.LARGEST_SEED}"
+        raise BadParams((Problem(SEED, message),))
+    return int(text)
+
+
+def _address(wanted: services.Run) -> str:
+    """The run's shortest address: only what differs from the defaults is named."""
+    query = _differences(wanted.simulation, wanted.settings)
+    if wanted.seed != services.DEFAULT_SEED:
+        query[SEED] = str(wanted.seed)
+    path = reverse("sandbox", args=[wanted.simulation.slug])
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _differences(simulation: Simulation[Any, Any], settings: Mapping[str, Any]) -> dict[str, str]:
+    defaults = simulation.params().model_dump(mode="json")
+    return {name: plain(value) for name, value in settings.items() if value != defaults[name]}
+
+
+def _scenarios(simulation: Simulation[Any, Any], wanted: services.Run | None) -> list[dict[str, Any]]:
+    """The named settings: title, what to look for, address, and whether this run is that one."""
+    runs = [
+        (scenario, services.Run(simulation, simulation.parse(scenario.params))) for scenario in simulation.scenarios
+    ]
+    return [
+        {
+            "title": scenario.title,
+            "look_for": scenario.look_for,
+            "address": _address(run),
+            "current": wanted is not None and run.params == wanted.params,
+        }
+        for scenario, run in runs
+    ]
+
+
+def _scope(request: HttpRequest) -> str:
+    """A prefix for ids, so that several sandboxes embedded in one page do not clash."""
+    asked = request.GET.get(SCOPE, "")
+    return asked if re.fullmatch(r"try-[0-9]{1,3}", asked) else "run"
