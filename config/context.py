@@ -1,4 +1,4 @@
-"""What every page shows: the places of the house and the one we are in."""
+"""What every page needs: the places of the house, the one we are in, and the nonce of this answer."""
 
 from typing import Any
 
@@ -13,3 +13,8 @@ def places(request: HttpRequest) -> dict[str, Any]:
     known = [(name, reverse(name), words) for name, words in PLACES]
     here = next((name for name, address, _ in known if request.path.startswith(address)), "")
     return {"places": known, "place": here}
+
+
+def nonce(request: HttpRequest) -> dict[str, Any]:
+    """`csp_nonce` marks our own scripts and htmx attributes; made only when a template writes it."""
+    return {"csp_nonce": getattr(request, "csp_nonce", "")}

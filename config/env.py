@@ -71,7 +71,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
 
 
 def redis_socket(data_dir: Path) -> Path:
-    """Where the embedded Redis listens: in the data folder, or in a private temporary folder if that path is too long."""
+    """Where the embedded Redis listens: in the data folder, or in a private temporary one if that path is too long."""
     socket = data_dir / "redis" / "redis.sock"
     if len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH:
         return socket

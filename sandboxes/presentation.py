@@ -8,13 +8,12 @@ from typing import Any
 
 from sandboxes.simulations.spec import Metric, Simulation
 
-NARROW_SPACE = "\u202f"
 SIZES = ((130, "s"), (210, "m"))
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A headline number as it is shown: 12 345.6 with its unit, or a dash where the metric is undefined."""
+    """A headline number as it is shown: 12,345.6 with its unit, or a dash where the metric is undefined."""
 
     metric: Metric
     value: str
@@ -47,8 +46,8 @@ def present(simulation: Simulation[Any, Any], result: Mapping[str, Any]) -> Pres
 
 
 def number(value: float, digits: int) -> str:
-    """A number with narrow spaces between thousands: 12 345.6."""
-    return f"{value:,.{digits}f}".replace(",", NARROW_SPACE)
+    """A number with commas between thousands: 12,345.6."""
+    return f"{value:,.{digits}f}"
 
 
 def _figure(metric: Metric, value: float | None) -> Figure:

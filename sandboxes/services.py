@@ -24,6 +24,8 @@ import redis
 from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.spec import Params, Simulation
@@ -159,6 +161,8 @@ def connection() -> redis.Redis:
         decode_responses=True,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=CONNECT_TIMEOUT_S,
+        # redis-py would try again for seconds; whoever waits here had better be told.
+        retry=Retry(NoBackoff(), 0),
     )
 
 

@@ -141,6 +141,7 @@ class Simulation(Generic[P, R]):
     charts(result)      the pictures, top to bottom
     explain(result)     one or two plain sentences on what just happened, computed from the run
     requests(params)    how many requests one run simulates, for the bound on the size of a run
+    warm()              compiles what a run needs, so that the first run is as quick as the others
     """
 
     slug: str
@@ -158,6 +159,7 @@ class Simulation(Generic[P, R]):
     requests: Callable[[P], int]
     max_requests: int
     scenarios: tuple[Scenario, ...] = ()
+    warm: Callable[[], None] = lambda: None
 
     @property
     def model_facts(self) -> tuple[tuple[str, str], ...]:
@@ -175,13 +177,17 @@ class Simulation(Generic[P, R]):
             raise BadParams(tuple(_problem(self.params, item) for item in error.errors())) from None
         asked = self.requests(params)
         if asked > self.max_requests:
-            raise BadParams((Problem(None, f"this run has about {asked:,} requests; use at most {self.max_requests:,}"),))
+            raise BadParams(
+                (Problem(None, f"this run has about {asked:,} requests; use at most {self.max_requests:,}"),)
+            )
         return params
 
 
 def _facts(docstring: str) -> Iterator[tuple[str, str]]:
     """Paragraphs that begin with a term in its column; the lines below it continue the words."""
-    for found in re.finditer(r"^(Model|Claim|Left out|Source) {2,}(.+(?:\n(?: {10,}.*|(?=\n {10})))*)", docstring, re.MULTILINE):
+    for found in re.finditer(
+        r"^(Model|Claim|Left out|Source) {2,}(.+(?:\n(?: {10,}.*|(?=\n {10})))*)", docstring, re.MULTILINE
+    ):
         yield found[1], " ".join(found[2].split())
 
 

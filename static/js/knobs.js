@@ -89,7 +89,16 @@
     refresh(form);
   };
 
+  // On a narrow screen the knobs are a drawer below the charts: closed until somebody wants it.
+  const foldDrawers = () => {
+    if (!matchMedia("(max-width: 900px)").matches) return;
+    for (const drawer of document.querySelectorAll(".bench > .knobs")) drawer.open = false;
+  };
+
   const prepareAll = () => document.querySelectorAll("form[data-knobs]").forEach(prepare);
-  document.addEventListener("DOMContentLoaded", prepareAll);
+  document.addEventListener("DOMContentLoaded", () => {
+    foldDrawers();
+    prepareAll();
+  });
   document.addEventListener("htmx:after:swap", prepareAll);
 })();

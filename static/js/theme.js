@@ -13,13 +13,11 @@
     }
   };
 
-  const show = (choice) => {
-    root.dataset.theme = choice;
-    for (const name of document.querySelectorAll("[data-theme-name]")) name.textContent = choice;
-    document.dispatchEvent(new CustomEvent("halfopen:theme"));
+  const name = () => {
+    for (const place of document.querySelectorAll("[data-theme-name]")) place.textContent = root.dataset.theme;
   };
 
-  show(kept());
+  root.dataset.theme = kept();
   document.addEventListener("DOMContentLoaded", () => {
     for (const button of document.querySelectorAll("[data-theme-switch]")) {
       button.hidden = false;
@@ -30,9 +28,11 @@
         } catch {
           // Without storage the choice lasts for this page.
         }
-        show(choice);
+        root.dataset.theme = choice;
+        name();
+        document.dispatchEvent(new CustomEvent("halfopen:theme"));
       });
     }
-    show(kept());
+    name();
   });
 })();

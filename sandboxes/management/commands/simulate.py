@@ -1,0 +1,82 @@
+"""`manage.py simulate circuit-breaker --set dead_s=60 --seed 7`: one run on the command line, no server needed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from sandboxes.simulations.catalogue import UnknownSimulationError, simulation
+from sandboxes.simulations.spec import BadParams, Metric
+from sandboxes.simulations.streams import LARGEST_SEED
+
+
+class Command(BaseCommand):
+    help = "Run a simulation once and print its metrics."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug", help="which simulation, for example circuit-breaker")
+        parser.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            dest="settings_given",
+            metavar="NAME=VALUE",
+            help="a parameter that differs from its default; may be given several times",
+        )
+        parser.add_argument("--seed", default="1", help=f"a whole number from 0 to {LARGEST_SEED} (default 1)")
+        parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            chosen = simulation(options["slug"])
+            params = chosen.parse(dict(_pair(given) for given in options["settings_given"]))
+            seed = _seed(str(options["seed"]))
+        except (UnknownSimulationError, BadParams, ValueError) as error:
+            raise CommandError(str(error), returncode=2) from None
+        result = chosen.run(params, seed)
+        metrics = chosen.measure(result)
+        if options["json"]:
+            answer = {
+                "simulation": chosen.slug,
+                "version": chosen.version,
+                "params": params.model_dump(mode="json"),
+                "seed": seed,
+                "metrics": metrics,
+            }
+            self.stdout.write(json.dumps(answer, indent=2))
+            return
+        self.stdout.write(f"{chosen.title}, version {chosen.version}, seed {seed}\n\n")
+        self.stdout.write(_table(chosen.metrics, metrics))
+        self.stdout.write(f"\n{chosen.explain(result)}")
+
+
+def _pair(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not name.strip() or not equals:
+        raise ValueError(f"--set {given} is not NAME=VALUE, for example --set dead_s=60")
+    return name.strip(), value.strip()
+
+
+def _seed(given: str) -> int:
+    if given.isascii() and given.isdecimal() and int(given) <= LARGEST_SEED:
+        return int(given)
+    raise ValueError(f"seed is {given[:40]}; use a whole number from 0 to {LARGEST_SEED}")
+
+
+def _table(declared: tuple[Metric, ...], values: dict[str, float | None]) -> str:
+    """One line per metric: label, value and unit, with the values' ends under one another."""
+    shown = [_shown(metric, values[metric.name]) for metric in declared]
+    labels = max(len(metric.label) for metric in declared)
+    numbers = max(len(number) for number in shown)
+    lines = [
+        f"{metric.label:<{labels}}  {number:>{numbers}} {metric.unit}".rstrip()
+        for metric, number in zip(declared, shown, strict=True)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(metric: Metric, value: float | None) -> str:
+    return "–" if value is None else f"{value:,.{metric.digits}f}"

@@ -1,0 +1,1 @@
+"""What a circuit breaker saves the callers of a dependency in trouble, and what it costs them."""

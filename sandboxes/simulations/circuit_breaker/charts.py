@@ -1,0 +1,243 @@
+"""The pictures of a run: what became of the requests, what the breaker did, how long the calls took."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sandboxes.simulations.circuit_breaker.breaker import CLOSED, HALF_OPEN, OPEN
+from sandboxes.simulations.circuit_breaker.model import (
+    FAILED,
+    REFUSED,
+    SLOW,
+    SUCCEEDED,
+    CircuitBreakerResult,
+    Stretch,
+)
+from sandboxes.simulations.circuit_breaker.params import Kind
+from sandboxes.simulations.palette import figure, layout, light
+from sandboxes.simulations.spec import Chart
+
+BIN_WIDTHS_S = (0.5, 1, 2, 5, 10, 20)
+MOST_BINS = 150
+MOST_STRETCHES = 300
+
+# From the bottom of the stack to the top.
+OUTCOMES = (
+    (SUCCEEDED, "succeeded", "closed"),
+    (SLOW, "slow", "slow"),
+    (FAILED, "failed", "open"),
+    (REFUSED, "refused", "refused"),
+)
+STATES = ((CLOSED, "closed", "closed"), (OPEN, "open", "open"), (HALF_OPEN, "half-open", "half"))
+HEALTH_COLOURS = {"healthy": "closed", "slow": "slow", "failing": "half", "dead": "ink", "recovered": "closed"}
+# Percentile, name, colour, line width and dash: told apart without colour too.
+PERCENTILES = ((50, "p50", "soft", 1.5, "dot"), (95, "p95", "accent", 1.5, "solid"), (99, "p99", "ink", 2.5, "solid"))
+
+
+def charts(result: CircuitBreakerResult) -> tuple[Chart, ...]:
+    """Top to bottom, over one time axis."""
+    edges_s = bin_edges_s(result.duration_s)
+    return outcomes_chart(result, edges_s), states_chart(result), latency_chart(result, edges_s)
+
+
+def bin_edges_s(duration_s: float) -> NDArray[np.float64]:
+    """Edges of equal bins over the run; the last bin may be shorter. Shape (bins + 1,)."""
+    width_s = next((width_s for width_s in BIN_WIDTHS_S if duration_s <= MOST_BINS * width_s), BIN_WIDTHS_S[-1])
+    return np.append(np.arange(0, duration_s, width_s), duration_s)
+
+
+def outcomes_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> Chart:
+    """Requests per second by what became of them, at the moment of the request. The table has counts."""
+    counts = {code: np.histogram(result.arrival_s[result.outcome == code], edges_s)[0] for code, _, _ in OUTCOMES}
+    # Each step needs its right end too, or the last bin would have no width.
+    traces = [
+        {
+            "type": "scatter",
+            "x": edges_s.tolist(),
+            "y": _stepped(counts[code] / np.diff(edges_s)),
+            "name": words,
+            "stackgroup": "requests",
+            "mode": "lines",
+            "line": {"width": 0, "shape": "hv", "color": light(colour)},
+            "fillcolor": light(colour),
+            "hovertemplate": f"%{{y:.0f}} {words}<extra></extra>",
+        }
+        for code, words, colour in OUTCOMES
+    ]
+    columns = [counts[code].tolist() for code, _, _ in OUTCOMES]
+    return Chart(
+        name="outcomes",
+        title="What happened to each request",
+        note=f"per second, {result.outcome.size:,} requests in all",
+        figure=figure(traces, layout(result.duration_s, yaxis={"rangemode": "tozero"})),
+        columns=("From (s)", "To (s)", *(f"{words.capitalize()} (requests)" for _, words, _ in OUTCOMES)),
+        rows=tuple(zip(edges_s[:-1].tolist(), edges_s[1:].tolist(), *columns, strict=True)),
+        keys=tuple((words, colour) for _, words, colour in OUTCOMES),
+        height_px=240,
+    )
+
+
+def states_chart(result: CircuitBreakerResult) -> Chart:
+    """The breaker's states over the dependency's health."""
+    words = {code: name for code, name, _ in STATES}
+    stretches = shown_stretches(result)
+    whole = stretches is result.stretches
+    traces = [
+        _bars(
+            [(name, stretch.start_s, stretch.end_s) for stretch in stretches if stretch.state == code],
+            f"breaker {name}",
+            light(colour),
+            place=0.66,
+            thickness=0.58,
+        )
+        for code, name, colour in STATES
+    ] + [
+        _bars(
+            [(f"dependency {phase.name}", phase.start_s, phase.end_s)],
+            f"dependency {phase.name}",
+            light(HEALTH_COLOURS[phase.name]),
+            place=0.15,
+            thickness=0.26,
+        )
+        for phase in result.phases
+    ]
+    picture = figure(
+        traces,
+        layout(
+            result.duration_s,
+            hovermode="closest",
+            barmode="overlay",
+            uniformtext={"mode": "hide", "minsize": 11},
+            yaxis={"visible": False, "range": [0, 1]},
+        ),
+    )
+    breaker = [("Breaker", words[state], start_s, end_s) for state, start_s, end_s in stretches]
+    dependency = [("Dependency", *phase) for phase in result.phases]
+    return Chart(
+        name="states",
+        title="Breaker state",
+        note=_states_note(result, whole),
+        figure=picture,
+        columns=("What", "State", "From (s)", "To (s)"),
+        rows=tuple(breaker + dependency),
+        keys=tuple((name, colour) for _, name, colour in STATES),
+        height_px=118,
+    )
+
+
+def latency_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> Chart:
+    """Percentiles of the time that calls to the dependency took; refused requests made no call."""
+    called = result.outcome != REFUSED
+    latency_ms = result.latency_s[called] * 1000
+    bounds = np.searchsorted(result.arrival_s[called], edges_s)
+    table = np.array([_percentiles(latency_ms[a:b]) for a, b in pairwise(bounds)])
+    values = [[None if np.isnan(value) else round(value, 3) for value in column] for column in table.T.tolist()]
+    middles_s = (edges_s[:-1] + edges_s[1:]) / 2
+    traces = [
+        {
+            "type": "scatter",
+            "x": middles_s.tolist(),
+            "y": column,
+            "name": name,
+            "mode": "lines+markers",
+            "line": {"width": width, "dash": dash, "color": light(colour)},
+            "marker": {"size": 4, "color": light(colour)},
+            "hovertemplate": f"{name} %{{y:.3~s}} ms<extra></extra>",
+        }
+        for (_, name, colour, width, dash), column in zip(PERCENTILES, values, strict=True)
+    ]
+    return Chart(
+        name="latency",
+        title="Time a call took",
+        note="calls that went through, on a logarithmic scale",
+        figure=figure(traces, layout(result.duration_s, yaxis=_log_axis(table))),
+        columns=("From (s)", "To (s)", *(f"{name} (ms)" for _, name, _, _, _ in PERCENTILES)),
+        rows=tuple(zip(edges_s[:-1].tolist(), edges_s[1:].tolist(), *values, strict=True)),
+        keys=tuple((name, colour) for _, name, colour, _, _ in PERCENTILES),
+        height_px=220,
+    )
+
+
+def shown_stretches(result: CircuitBreakerResult) -> tuple[Stretch, ...]:
+    """The stretches to draw: all of them, or where they would be too many, the longest of each 300th of the run."""
+    if len(result.stretches) <= MOST_STRETCHES:
+        return result.stretches
+    edges_s = np.linspace(0, result.duration_s, MOST_STRETCHES + 1)
+    held_s = np.array([_held_s(result.stretches, code, edges_s) for code, _, _ in STATES])
+    longest = held_s.argmax(axis=0).tolist()
+    return tuple(
+        Stretch(STATES[code][0], start_s, end_s)
+        for code, start_s, end_s in zip(longest, edges_s[:-1].tolist(), edges_s[1:].tolist(), strict=True)
+    )
+
+
+def _held_s(stretches: tuple[Stretch, ...], state: int, edges_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Seconds spent in `state` between each pair of edges."""
+    ends_s = np.array([(0.0, 0.0), *((s.start_s, s.end_s) for s in stretches if s.state == state)])
+    spent_s = np.concatenate(([0.0], np.cumsum(ends_s[:, 1] - ends_s[:, 0])))
+    inside = np.searchsorted(ends_s[:, 0], edges_s, side="right") - 1
+    until_s = spent_s[inside] + np.minimum(edges_s, ends_s[inside, 1]) - ends_s[inside, 0]
+    return np.diff(until_s)
+
+
+def _states_note(result: CircuitBreakerResult, whole: bool) -> str:
+    if result.params.kind is Kind.NONE:
+        return "no breaker, so every call goes through"
+    if not whole:
+        return f"{len(result.stretches):,} changes, drawn as the longest state of each moment"
+    return "above the dependency's health"
+
+
+def _bars(
+    stretches: list[tuple[str, float, float]], name: str, colour: str, place: float, thickness: float
+) -> dict[str, Any]:
+    """Horizontal bars on the time axis, with words inside where they fit."""
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "base": [start_s for _, start_s, _ in stretches],
+        "x": [end_s - start_s for _, start_s, end_s in stretches],
+        "y": [place] * len(stretches),
+        "width": thickness,
+        "name": name,
+        "marker": {"color": colour, "line": {"width": 0}},
+        "text": [words for words, _, _ in stretches],
+        "textposition": "inside",
+        "insidetextanchor": "middle",
+        "textangle": 0,
+        "textfont": {"color": light("card"), "size": 12},
+        "hovertext": [f"{name}, {start_s:.2f} to {end_s:.2f} s" for _, start_s, end_s in stretches],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+
+
+def _stepped(values: NDArray[np.float64]) -> list[float]:
+    rounded: list[float] = np.round(values, 3).tolist()
+    return [*rounded, rounded[-1]]
+
+
+def _percentiles(latency_ms: NDArray[np.float64]) -> list[float]:
+    """As numpy.percentile (linear), at a tenth of its cost for a few hundred values; nan for none."""
+    if not latency_ms.size:
+        return [np.nan] * len(PERCENTILES)
+    ordered = np.sort(latency_ms)
+    places = [percent / 100 * (ordered.size - 1) for percent, *_ in PERCENTILES]
+    values: list[float] = np.interp(places, np.arange(ordered.size), ordered).tolist()
+    return values
+
+
+def _log_axis(values_ms: NDArray[np.float64]) -> dict[str, Any]:
+    """A logarithmic axis from below the lowest value to above the highest, with ticks a person would choose."""
+    ticks_ms = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
+    seen = values_ms[np.isfinite(values_ms)]
+    low, high = (seen.min(), seen.max()) if seen.size else (10, 1000)
+    return {
+        "type": "log",
+        "range": [float(np.log10(low / 1.6)), float(np.log10(high * 1.4))],
+        "tickvals": ticks_ms,
+        "ticktext": [f"{tick} ms" if tick < 1000 else f"{tick // 1000} s" for tick in ticks_ms],
+    }

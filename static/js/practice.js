@@ -1,0 +1,36 @@
+// Keys for a question (A-F or 1-6, Enter, G U S, N) and the focus after an answer. Without this file everything works by hand.
+const SWITCH = "practice-keys";
+
+const keysAreOn = () => localStorage.getItem(SWITCH) !== "off";
+
+const isTyping = (element) =>
+  element.isContentEditable || element.matches("textarea, select, input:not([type=radio], [type=checkbox])");
+
+function press(key) {
+  const letter = /^[1-6]$/.test(key) ? "abcdef"[key - 1] : key;
+  const control = document.querySelector(`#question [data-key="${CSS.escape(letter)}"]`);
+  if (!control) return false;
+  if (control.matches("input")) control.focus();
+  control.click();
+  return true;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey || event.repeat) return;
+  if (event.key === "Enter" && event.target.matches("#question input")) {
+    document.querySelector("#question .certainty button").focus();
+    event.preventDefault();
+  } else if (event.key.length === 1 && keysAreOn() && !isTyping(event.target) && press(event.key.toLowerCase())) {
+    event.preventDefault();
+  }
+});
+
+document.addEventListener("htmx:after:swap", () => {
+  document.querySelector("#question [data-takes-focus]")?.focus();
+});
+
+const keySwitch = document.querySelector("[data-key-switch]");
+keySwitch.hidden = false;
+const box = keySwitch.querySelector("input");
+box.checked = keysAreOn();
+box.addEventListener("change", () => localStorage.setItem(SWITCH, box.checked ? "on" : "off"));

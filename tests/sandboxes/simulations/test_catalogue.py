@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sandboxes.simulations.catalogue import CATALOGUE, CIRCUIT_BREAKER, simulation
+from sandboxes.simulations.circuit_breaker.measures import explain, measure
+from sandboxes.simulations.circuit_breaker.model import run
+from sandboxes.simulations.spec import BadParams, knobs
+
+SEEDS = range(5)
+
+
+def measured(slug: str, seed: int, **changes: Any) -> dict[str, Any]:
+    scenario = next(scenario for scenario in CIRCUIT_BREAKER.scenarios if scenario.slug == slug)
+    return measure(run(CIRCUIT_BREAKER.parse({**scenario.params, **changes}), seed))
+
+
+def test_a_simulation_is_found_by_its_slug() -> None:
+    assert simulation("circuit-breaker") is CIRCUIT_BREAKER
+
+
+def test_an_unknown_slug_is_named_with_those_there_are() -> None:
+    with pytest.raises(KeyError) as caught:
+        simulation("circuit-braker")
+
+    assert str(caught.value) == "there is no simulation 'circuit-braker'; use circuit-breaker"
+
+
+@pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.slug)
+def test_every_declared_metric_is_measured_and_no_other(known: Any) -> None:
+    result = known.run(known.parse({}), 1)
+
+    names = [metric.name for metric in known.metrics]
+
+    assert list(known.measure(result)) == names
+    assert len(set(names)) == len(names)
+    assert all(metric.meaning.endswith(".") for metric in known.metrics)
+
+
+@pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.slug)
+def test_every_knob_is_labelled_explained_and_depends_on_values_that_exist(known: Any) -> None:
+    fields = known.params.model_fields
+    for knob in knobs(known.params).values():
+        assert knob.label
+        assert knob.group in ("Breaker", "Traffic", "Dependency")
+        assert knob.help.endswith(".")
+        for name, values in knob.shown_when.items():
+            assert all(fields[name].annotation(value) for value in values)
+
+
+@pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.slug)
+def test_scenarios_can_be_run_and_have_slugs_of_their_own(known: Any) -> None:
+    slugs = [scenario.slug for scenario in known.scenarios]
+
+    for scenario in known.scenarios:
+        known.parse(scenario.params)
+
+    assert len(set(slugs)) == len(slugs)
+
+
+def test_warming_up_runs() -> None:
+    CIRCUIT_BREAKER.warm()
+
+
+def test_defaults_and_values_given_have_the_same_types() -> None:
+    assert CIRCUIT_BREAKER.parse({}).model_dump() == CIRCUIT_BREAKER.parse({"dead_s": "35"}).model_dump()
+    assert type(CIRCUIT_BREAKER.parse({}).dead_s) is float
+
+
+def test_a_minimum_beyond_the_window_is_refused_with_value_and_range() -> None:
+    with pytest.raises(BadParams) as caught:
+        CIRCUIT_BREAKER.parse({"minimum_number_of_calls": 60, "sliding_window_size_calls": 50})
+
+    assert "minimum_number_of_calls is 60; use 1 to 50" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["time", "consecutive", "none"])
+def test_the_minimum_may_exceed_a_window_that_is_not_in_force(kind: str) -> None:
+    params = CIRCUIT_BREAKER.parse({"kind": kind, "minimum_number_of_calls": 60, "sliding_window_size_calls": 50})
+
+    assert params.minimum_number_of_calls == 60
+
+
+def test_a_run_beyond_the_bound_is_refused_before_it_runs() -> None:
+    with pytest.raises(BadParams, match="2,450,000 requests; use at most 2,000,000"):
+        CIRCUIT_BREAKER.parse(
+            {"arrival_rate_per_s": 2000, "healthy_s": 300, "slow_s": 300, "failing_s": 300, "dead_s": 300}
+        )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_dead_dependency_opens_the_breaker_once_and_it_closes_after_the_recovery(seed: int) -> None:
+    values = measured("a-dead-dependency", seed)
+
+    assert values["times_opened"] == 1
+    assert 2 < values["time_to_open_s"] < 3
+    assert values["time_to_recover_s"] < 12
+    assert values["p95_ms"] < 200
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_slow_not_dead_opens_on_the_slow_call_rate_alone(seed: int) -> None:
+    by_slowness = measured("slow-not-dead", seed)
+    by_failures = measured("slow-not-dead", seed, slow_call_rate_threshold=100)
+
+    assert by_slowness["time_to_open_s"] < 3
+    assert by_failures["time_to_open_s"] is None
+    assert by_slowness["wasted_caller_s"] < by_failures["wasted_caller_s"] / 5
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_flapping_flaps_and_a_threshold_away_from_the_failure_rate_ends_it(seed: int) -> None:
+    flapping = measured("flapping", seed)
+    tolerant = measured("flapping", seed, failure_rate_threshold=70)
+    strict = measured("flapping", seed, failure_rate_threshold=20, permitted_number_of_calls_in_half_open_state=20)
+
+    assert flapping["times_opened"] >= 6
+    assert tolerant["times_opened"] == 0
+    assert strict["times_opened"] <= 2
+    assert strict["rejected_fraction"] > flapping["rejected_fraction"]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_too_eager_makes_an_outage_of_a_healthy_dependency_and_a_longer_window_ends_it(seed: int) -> None:
+    eager = measured("too-eager", seed)
+    patient = measured("too-eager", seed, sliding_window_size_calls=100, minimum_number_of_calls=50)
+
+    assert eager["availability"] < 25
+    assert eager["times_opened"] >= 3
+    assert patient["availability"] > 97
+    assert patient["times_opened"] == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_library_defaults_notice_a_quiet_outage_late_and_its_end_later(seed: int) -> None:
+    values = measured("library-defaults", seed)
+
+    assert values["time_to_open_s"] > 18
+    assert values["time_to_recover_s"] > 15
+
+
+def test_every_scenario_tells_its_own_story() -> None:
+    stories = [explain(run(CIRCUIT_BREAKER.parse(scenario.params), 1)) for scenario in CIRCUIT_BREAKER.scenarios]
+
+    assert len(set(stories)) == len(stories)

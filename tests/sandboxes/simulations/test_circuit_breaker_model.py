@@ -1,0 +1,389 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import astuple
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandboxes.simulations.circuit_breaker.breaker import CLOSED, HALF_OPEN, OPEN
+from sandboxes.simulations.circuit_breaker.measures import METRICS, explain, measure, times_opened
+from sandboxes.simulations.circuit_breaker.model import (
+    FAILED,
+    REFUSED,
+    SLOW,
+    SUCCEEDED,
+    CircuitBreakerResult,
+    requests,
+    run,
+)
+from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams
+
+SEED = 1
+
+
+def params(**changes: Any) -> CircuitBreakerParams:
+    return CircuitBreakerParams.model_validate(changes)
+
+
+def counts(result: CircuitBreakerResult) -> list[int]:
+    return [int(np.count_nonzero(result.outcome == code)) for code in (SUCCEEDED, SLOW, FAILED, REFUSED)]
+
+
+# Closed forms, each within four standard deviations.
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_arrivals_are_as_many_as_a_poisson_process_makes(seed: int) -> None:
+    chosen = params(healthy_s=100, dead_s=0, recovered_s=0, arrival_rate_per_s=200)
+
+    arrival_s = run(chosen, seed).arrival_s
+
+    assert abs(arrival_s.size - 20_000) < 4 * sqrt(20_000)
+    # The gaps of a Poisson process are exponential: their standard deviation is their mean.
+    assert np.std(np.diff(arrival_s)) == pytest.approx(1 / 200, rel=0.03)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_without_a_breaker_a_dead_dependency_wastes_rate_times_time_times_timeout(seed: int) -> None:
+    chosen = params(kind="none", background_error_percent=0, call_timeout_s=3, dead_s=40, arrival_rate_per_s=100)
+
+    wasted_s = measure(run(chosen, seed))["wasted_caller_s"]
+
+    assert wasted_s is not None
+    assert abs(wasted_s - 100 * 40 * 3) < 4 * sqrt(100 * 40) * 3
+
+
+@pytest.mark.parametrize("percent", [0, 0.5, 10, 100])
+def test_a_healthy_dependency_is_as_available_as_its_error_rate_allows(percent: float) -> None:
+    chosen = params(kind="none", healthy_s=100, dead_s=0, recovered_s=0, background_error_percent=percent)
+
+    result = run(chosen, SEED)
+
+    error = percent / 100
+    sigma = 100 * sqrt(error * (1 - error) / result.outcome.size)
+    assert measure(result)["availability"] == pytest.approx(100 * (1 - error), abs=4 * sigma + 1e-9)
+
+
+def test_latency_has_the_median_and_the_p99_that_were_asked_for() -> None:
+    chosen = params(kind="none", healthy_s=300, dead_s=0, recovered_s=0, healthy_median_ms=50, healthy_p99_to_median=6)
+
+    measured = measure(run(chosen, SEED))
+
+    assert measured["p50_ms"] == pytest.approx(50, rel=0.02)
+    assert measured["p99_ms"] == pytest.approx(300, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("kind", "failures_needed"), [("count", 50), ("consecutive", 5)], ids=["half of the window", "five in a row"]
+)
+def test_the_breaker_opens_when_the_last_failure_it_needs_has_timed_out(kind: str, failures_needed: int) -> None:
+    chosen = params(kind=kind, background_error_percent=0)
+
+    result = run(chosen, SEED)
+
+    dead_s = result.arrival_s[result.arrival_s >= 20]
+    expected_s = dead_s[failures_needed - 1] + chosen.call_timeout_s - 20
+    assert measure(result)["time_to_open_s"] == pytest.approx(expected_s)
+
+
+# Invariants.
+
+ANY_PARAMS = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(["count", "time", "consecutive", "none"]),
+        "failure_rate_threshold": st.integers(1, 100),
+        "slow_call_rate_threshold": st.integers(1, 100),
+        "slow_call_duration_threshold_s": st.sampled_from([0.05, 0.3, 1, 60]),
+        "sliding_window_size_calls": st.integers(20, 60),
+        "sliding_window_size_s": st.integers(1, 10),
+        "minimum_number_of_calls": st.integers(1, 20),
+        "consecutive_failures": st.integers(1, 6),
+        "wait_duration_in_open_state_s": st.sampled_from([0.1, 0.5, 2, 10]),
+        "permitted_number_of_calls_in_half_open_state": st.integers(1, 12),
+        "max_wait_duration_in_half_open_state_s": st.sampled_from([0, 0.1, 1]),
+        "automatic_transition_from_open_to_half_open_enabled": st.booleans(),
+        "arrival_rate_per_s": st.sampled_from([1, 7, 40]),
+        "call_timeout_s": st.sampled_from([0.05, 0.5, 2]),
+        "healthy_s": st.integers(1, 6),
+        "slow_s": st.sampled_from([0, 3]),
+        "failing_s": st.sampled_from([0, 3]),
+        "dead_s": st.sampled_from([0, 4]),
+        "recovered_s": st.sampled_from([0, 5]),
+        "background_error_percent": st.sampled_from([0, 5, 100]),
+    }
+)
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=120, deadline=None)
+@given(values=ANY_PARAMS, seed=SEEDS)
+def test_every_run_keeps_its_books(values: dict[str, Any], seed: int) -> None:
+    chosen = params(**values)
+
+    result = run(chosen, seed)
+
+    assert sum(counts(result)) == result.arrival_s.size
+    assert np.all(np.diff(result.arrival_s) >= 0)
+    assert np.all((result.arrival_s >= 0) & (result.arrival_s < result.duration_s))
+    assert np.all((result.latency_s >= 0) & (result.latency_s <= chosen.call_timeout_s))
+    assert np.all(result.latency_s[result.outcome == REFUSED] == 0)
+    assert np.all(result.latency_s[result.outcome == SLOW] > chosen.slow_call_duration_threshold_s)
+    starts_s, ends_s = [s.start_s for s in result.stretches], [s.end_s for s in result.stretches]
+    assert starts_s == [0.0, *ends_s[:-1]]
+    assert ends_s[-1] == result.duration_s
+    assert all(start_s <= end_s for start_s, end_s in zip(starts_s, ends_s, strict=True))
+
+
+@settings(max_examples=120, deadline=None)
+@given(values=ANY_PARAMS, seed=SEEDS)
+def test_closed_refuses_nobody_open_refuses_everybody_and_half_open_keeps_to_its_permits(
+    values: dict[str, Any], seed: int
+) -> None:
+    chosen = params(**values)
+    permits = 1 if values["kind"] == "consecutive" else chosen.permitted_number_of_calls_in_half_open_state
+
+    result = run(chosen, seed)
+
+    for stretch in result.stretches:
+        # The call that moves the breaker to half-open arrives at the very moment the stretch begins.
+        during = (result.arrival_s >= stretch.start_s) & (result.arrival_s < stretch.end_s)
+        permitted = int(np.count_nonzero(during & (result.outcome != REFUSED)))
+        if stretch.state == CLOSED:
+            assert permitted == np.count_nonzero(during)
+        elif stretch.state == OPEN:
+            assert permitted == 0
+        else:
+            assert permitted <= permits
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=ANY_PARAMS, seed=SEEDS)
+def test_every_metric_is_within_its_bounds_and_the_story_can_be_told(values: dict[str, Any], seed: int) -> None:
+    result = run(params(**values), seed)
+
+    measured = measure(result)
+    story = explain(result)
+
+    assert list(measured) == [metric.name for metric in METRICS]
+    assert all(value is None or value >= 0 for value in measured.values())
+    for share in ("availability", "rejected_fraction"):
+        assert measured[share] is None or measured[share] <= 100  # type: ignore[operator]
+    assert story.endswith(".")
+    assert "nan" not in story
+
+
+# Traffic, seeds and compilers.
+
+
+def test_the_same_seed_gives_the_same_result_bit_for_bit() -> None:
+    first, second = run(params(), 5), run(params(), 5)
+
+    for one, other in zip(astuple(first), astuple(second), strict=True):
+        assert np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
+
+
+def test_another_seed_gives_other_traffic() -> None:
+    first, second = run(params(), 5), run(params(), 6)
+
+    assert not np.array_equal(first.arrival_s[:100], second.arrival_s[:100])
+
+
+def test_a_different_breaker_faces_the_same_traffic_and_the_same_answers() -> None:
+    closed, breaking = run(params(kind="none"), SEED), run(params(wait_duration_in_open_state_s=3), SEED)
+
+    called = breaking.outcome != REFUSED
+    assert np.array_equal(closed.arrival_s, breaking.arrival_s)
+    assert np.array_equal(closed.latency_s[called], breaking.latency_s[called])
+    assert np.array_equal(closed.outcome[called], breaking.outcome[called])
+
+
+def test_a_longer_run_begins_like_the_shorter_one() -> None:
+    short, long = run(params(recovered_s=5), SEED), run(params(recovered_s=300), SEED)
+
+    shared = short.arrival_s.size
+    assert np.array_equal(short.arrival_s, long.arrival_s[:shared])
+    assert np.array_equal(short.outcome, long.outcome[:shared])
+
+
+@pytest.mark.parametrize("kind", ["count", "time", "consecutive", "none"])
+def test_compiled_and_plain_python_agree(kind: str) -> None:
+    values = {
+        "kind": kind,
+        "arrival_rate_per_s": 20,
+        "healthy_s": 5,
+        "failing_s": 10,
+        "dead_s": 10,
+        "recovered_s": 10,
+        "wait_duration_in_open_state_s": 2,
+        "max_wait_duration_in_half_open_state_s": 1,
+        "automatic_transition_from_open_to_half_open_enabled": True,
+    }
+    script = (
+        "import json, sys\n"
+        "from sandboxes.simulations.circuit_breaker.model import run\n"
+        "from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams\n"
+        "result = run(CircuitBreakerParams.model_validate(json.loads(sys.argv[1])), 3)\n"
+        "print(json.dumps([result.outcome.tolist(), result.latency_s.tolist(), result.stretches]))\n"
+    )
+
+    plain = subprocess.run(
+        [sys.executable, "-c", script, json.dumps(values)],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    compiled = run(params(**values), 3)
+    outcome, latency_s, stretches = json.loads(plain.stdout)
+    assert compiled.outcome.tolist() == outcome
+    assert compiled.latency_s.tolist() == latency_s
+    assert [list(stretch) for stretch in compiled.stretches] == stretches
+
+
+# What the pattern says.
+
+
+def test_a_higher_failure_threshold_opens_later() -> None:
+    opened_s = [
+        measure(run(params(failure_rate_threshold=threshold), SEED))["time_to_open_s"]
+        for threshold in (10, 30, 50, 70, 90)
+    ]
+
+    assert None not in opened_s
+    assert opened_s == sorted(opened_s)  # type: ignore[type-var]
+    assert opened_s[0] < opened_s[-1]  # type: ignore[operator]
+
+
+def test_a_longer_timeout_wastes_more_of_the_callers_time() -> None:
+    wasted_s = [measure(run(params(call_timeout_s=s), SEED))["wasted_caller_s"] for s in (0.5, 1, 2, 4)]
+
+    assert wasted_s == sorted(wasted_s)  # type: ignore[type-var]
+    assert wasted_s[0] < wasted_s[-1] / 4  # type: ignore[operator]
+
+
+def test_a_breaker_saves_callers_time_and_costs_some_availability() -> None:
+    without, with_one = measure(run(params(kind="none"), SEED)), measure(run(params(), SEED))
+
+    assert with_one["wasted_caller_s"] < without["wasted_caller_s"] / 10  # type: ignore[operator]
+    assert with_one["p95_ms"] < without["p95_ms"] / 10  # type: ignore[operator]
+    assert without["availability"] - 4 < with_one["availability"] < without["availability"]  # type: ignore[operator]
+
+
+def test_a_timer_leaves_open_on_time_and_a_call_leaves_it_at_the_next_arrival() -> None:
+    quiet = {"arrival_rate_per_s": 1, "kind": "count", "minimum_number_of_calls": 1, "sliding_window_size_calls": 2}
+    by_timer = run(params(**quiet, automatic_transition_from_open_to_half_open_enabled=True), SEED)
+    by_call = run(params(**quiet), SEED)
+
+    timer, call = (
+        next(s for s in result.stretches if s.state == OPEN and s.end_s < result.duration_s)
+        for result in (by_timer, by_call)
+    )
+
+    assert timer.end_s - timer.start_s == pytest.approx(10)
+    assert call.end_s - call.start_s > 10
+    assert call.end_s in by_call.arrival_s
+
+
+def test_half_open_gives_up_after_its_longest_wait() -> None:
+    result = run(params(max_wait_duration_in_half_open_state_s=0.5), SEED)
+
+    trials = [s for s in result.stretches if s.state == HALF_OPEN and s.end_s < 55]
+    assert len(trials) >= 2
+    assert all(s.end_s - s.start_s == pytest.approx(0.5) for s in trials)
+
+
+# One seed, written down.
+
+
+def test_the_default_run_with_seed_1_is_as_recorded() -> None:
+    result = run(params(), 1)
+
+    assert counts(result) == [8663, 0, 512, 6771]
+    assert [stretch.state for stretch in result.stretches] == [0, 1, 2, 1, 2, 1, 2, 0]
+    assert measure(result) == pytest.approx(
+        {
+            "availability": 54.327103975918725,
+            "p95_ms": 117.88626697938922,
+            "time_to_open_s": 2.2793458892014193,
+            "wasted_caller_s": 953.5485700873422,
+            "time_to_recover_s": 1.4300446222406862,
+            "p50_ms": 21.19743960405259,
+            "p99_ms": 2000.0,
+            "goodput_per_s": 108.2875,
+            "rejected_fraction": 42.46205945064593,
+            "times_opened": 1.0,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "The breaker opened 2.28 s after the trouble began; 466 calls"),
+        ({}, "It closed 1.43 s after the dependency recovered."),
+        ({"recovered_s": 1}, "It was not yet closed again when the run ended"),
+        ({"recovered_s": 0}, "The dependency had not recovered when the run ended."),
+        ({"kind": "none"}, "Nothing stood between the callers and the dependency. 7,012 calls failed"),
+        ({"kind": "none", "dead_s": 0, "background_error_percent": 0}, "nothing was needed"),
+        ({"dead_s": 0, "background_error_percent": 0}, "had no reason to open"),
+        ({"dead_s": 0}, "The breaker stayed closed throughout."),
+        ({"dead_s": 0, "failing_s": 60, "wait_duration_in_open_state_s": 1}, "The breaker flapped: it opened"),
+        ({"dead_s": 0, "failing_s": 20, "failing_error_percent": 5}, "The breaker never opened"),
+        (
+            {"dead_s": 0, "failure_rate_threshold": 1, "minimum_number_of_calls": 1},
+            "The dependency was well throughout",
+        ),
+    ],
+)
+def test_the_sentence_says_what_happened(changes: dict[str, Any], words: str) -> None:
+    result = run(params(**changes), SEED)
+
+    assert words in explain(result)
+
+
+def test_values_without_meaning_are_none() -> None:
+    healthy = measure(run(params(dead_s=0, recovered_s=0), SEED))
+    unbroken = measure(run(params(kind="none"), SEED))
+    lasting = measure(run(params(recovered_s=1), SEED))
+
+    assert (healthy["time_to_open_s"], healthy["time_to_recover_s"]) == (None, None)
+    assert (unbroken["time_to_open_s"], unbroken["time_to_recover_s"]) == (None, None)
+    assert lasting["time_to_open_s"] is not None
+    assert lasting["time_to_recover_s"] is None
+
+
+def test_a_run_without_a_single_request_has_no_shares() -> None:
+    quiet = params(arrival_rate_per_s=1, healthy_s=1, dead_s=0, recovered_s=0)
+    seed = next(seed for seed in range(100) if run(quiet, seed).arrival_s.size == 0)
+
+    measured = measure(run(quiet, seed))
+
+    assert (measured["availability"], measured["rejected_fraction"], measured["p99_ms"]) == (None, None, None)
+    assert measured["goodput_per_s"] == 0
+
+
+def test_only_a_closed_breaker_that_opens_counts_as_an_opening() -> None:
+    result = run(params(), SEED)
+
+    assert sum(stretch.state == OPEN for stretch in result.stretches) == 3
+    assert times_opened(result) == 1
+
+
+def test_the_size_of_a_run_is_known_before_it_runs() -> None:
+    assert requests(params()) == 16_000
+    assert run(params(), SEED).arrival_s.size == pytest.approx(16_000, rel=0.03)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_out_of_range_is_refused_by_name_and_value(seed: int) -> None:
+    with pytest.raises(ValueError, match=f"seed is {seed}; use a whole number from 0 to 4294967295"):
+        run(params(), seed)

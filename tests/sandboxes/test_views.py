@@ -1,0 +1,155 @@
+"""The sandbox page: its address is the run, with and without scripts."""
+
+import json
+import re
+from html import unescape
+
+import pytest
+
+from sandboxes import services, views
+from sandboxes.simulations import catalogue
+from sandboxes.simulations.spec import knobs
+
+ADDRESS = "/sandboxes/circuit-breaker/"
+SHORT = {"healthy_s": "2", "dead_s": "3", "recovered_s": "2", "arrival_rate_per_s": "20"}
+HTMX = {"HX-Request": "true"}
+
+
+def figures(response):
+    """The figures a page carries for the browser to draw."""
+    found = re.search(r'<script type="application/json">(.*?)</script>', response.content.decode(), re.DOTALL)
+    return json.loads(found[1])
+
+
+def test_every_parameter_is_a_labelled_control_with_unit_bounds_and_help(client, worker):
+    page = unescape(client.get(ADDRESS, SHORT).content.decode())
+
+    for name, knob in knobs(catalogue.simulation("circuit-breaker").params).items():
+        assert f'name="{name}"' in page
+        assert f">{knob.label}<" in page
+        assert knob.help in page
+        assert knob.help, name
+        if knob.low is not None:
+            control = re.search(rf'<input [^>]*name="{name}"[^>]*>', page)[0]
+            assert f'min="{knob.low:g}"' in control
+            assert f'max="{knob.high:g}"' in control
+
+
+def test_a_plain_request_answers_the_whole_page_with_the_result(client, worker):
+    response = client.get(ADDRESS, SHORT)
+
+    assert response.status_code == 200
+    assert b"<html" in response.content
+    assert set(figures(response)) == {chart["name"] for chart in _computed()["charts"]}
+    assert _computed()["explanation"] in unescape(response.content.decode())
+
+
+def test_htmx_gets_the_result_alone_and_the_address_bar_holds_the_run(client, worker):
+    response = client.get(ADDRESS, {**SHORT, "failure_rate_threshold": "50"}, headers=HTMX)
+
+    assert b"<html" not in response.content
+    assert figures(response)
+    assert "HX-Request" in response["Vary"]
+    address = response["HX-Replace-Url"]
+    assert client.get(address, headers=HTMX)["HX-Replace-Url"] == address
+
+
+def test_the_address_names_only_what_differs_from_the_defaults(client, worker):
+    response = client.get(ADDRESS, {"dead_s": "30", "seed": "1"}, headers=HTMX)
+
+    assert response["HX-Replace-Url"] == f"{ADDRESS}?dead_s=30.0".replace("30.0", views.plain(30.0))
+
+
+def test_the_same_address_gives_the_same_numbers(client, worker, store):
+    first = figures(client.get(ADDRESS, SHORT))
+    store.flushall()
+    second = figures(client.get(ADDRESS, SHORT))
+
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({"failure_rate_threshold": "120"}, "failure_rate_threshold is 120; use 1 to 100"),
+        ({"failure_rate_threshold": ""}, "failure_rate_threshold is empty; use 1 to 100"),
+        ({"kind": "magic"}, "kind is magic; use one of"),
+        ({"nonsense": "1"}, "nonsense is not a parameter"),
+        ({"seed": "-1"}, "seed is -1; use a whole number from 0 to 4294967295"),
+        ({"seed": "4294967296"}, "seed is 4294967296; use"),
+        ({"arrival_rate_per_s": "nan"}, "arrival_rate_per_s is nan; use"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_range_and_what_was_typed_is_kept(client, asked, query, says):
+    response = client.get(ADDRESS, {"dead_s": "17", **query})
+    page = unescape(response.content.decode())
+
+    assert response.status_code == 400
+    assert says in page
+    assert asked == []
+    assert re.search(r'name="dead_s"[^>]*value="17"', page)
+
+
+def test_a_hostile_value_is_shown_as_text(client, asked):
+    response = client.get(ADDRESS, {"kind": "<script>alert(1)</script>"})
+
+    assert b"<script>alert" not in response.content
+
+
+def test_a_run_that_takes_longer_is_polled_and_asked_for_once(client, asked, monkeypatch):
+    monkeypatch.setattr(views, "WAIT_S", 0.05)
+    monkeypatch.setattr(views, "POLL_WAIT_S", 0.05)
+
+    first = client.get(ADDRESS, SHORT, headers=HTMX)
+    second = client.get(ADDRESS, {**SHORT, "poll": "1"}, headers=HTMX)
+
+    for response in (first, second):
+        assert 'hx-trigger="load delay:500ms"' in response.content.decode()
+        assert "&quot;poll&quot;" in response.content.decode() or '"poll"' in response.content.decode()
+    assert len(asked) == 1
+
+
+def test_without_redis_the_page_says_so_keeps_the_settings_and_tries_again(client, monkeypatch):
+    gone = services.Failed("The workers cannot be reached just now.", again=True)
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s: gone)
+
+    page = client.get(ADDRESS, {"dead_s": "17"}).content.decode()
+
+    assert "The workers cannot be reached" in page
+    assert 'hx-trigger="load delay:2s"' in page
+    assert re.search(r'name="dead_s"[^>]*value="17"', page)
+
+
+def test_an_embedded_sandbox_has_ids_of_its_own_and_a_link_to_the_full_page(client, worker):
+    response = client.get(ADDRESS, {**SHORT, "embed": "new", "scope": "try-2"}, headers=HTMX)
+    page = response.content.decode()
+
+    assert "<html" not in page
+    assert 'id="try-2-result"' in page
+    assert 'id="run-' not in page
+    assert "HX-Replace-Url" not in response
+    assert f'href="{ADDRESS}?' in page
+
+
+def test_each_scenario_is_a_link_to_its_run(client, worker):
+    page = unescape(client.get(ADDRESS).content.decode())
+
+    for scenario in catalogue.simulation("circuit-breaker").scenarios:
+        assert scenario.title in page
+        assert scenario.look_for in page
+
+
+def test_an_unknown_sandbox_is_not_found(client):
+    assert client.get("/sandboxes/perpetual-motion/").status_code == 404
+
+
+def test_the_library_lists_every_sandbox(client):
+    page = client.get("/sandboxes/").content.decode()
+
+    for simulation in catalogue.CATALOGUE:
+        assert f"/sandboxes/{simulation.slug}/" in page
+
+
+def _computed():
+    simulation = catalogue.simulation("circuit-breaker")
+    return services.compute(services.Run(simulation, simulation.parse(SHORT)))
