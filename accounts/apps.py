@@ -1,0 +1,8 @@
+"""The people of Halfopen: guests and accounts."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+    verbose_name = "People"
