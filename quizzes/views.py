@@ -1,0 +1,160 @@
+"""Practice, one question at a time, and what it came to."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.middleware import HtmxDetails
+
+from accounts.services import current_learner, learner_for
+from patterns.catalogue import TITLES
+from quizzes import evidence
+from quizzes import practice as practising
+from quizzes.forms import AnswerForm, ChooseForm
+from quizzes.models import Answer, Certainty, PracticeSession, Question
+
+RECENT_SESSIONS = 10
+
+
+class HtmxRequest(HttpRequest):
+    htmx: HtmxDetails
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def practice(request: HttpRequest) -> HttpResponse:
+    """Choose what to practise; a POST starts a session."""
+    wanted = {"pattern": request.GET.get("pattern", "")}
+    form = ChooseForm(request.POST if request.method == "POST" else None, initial=wanted)
+    if request.method == "POST" and form.is_valid():
+        pattern, length = form.cleaned_data["pattern"], form.cleaned_data["length"]
+        questions = practising.offered(pattern)
+        if questions.exists():
+            return redirect(_first(practising.start(learner_for(request), questions, length, pattern)))
+    unfinished = next((standing for standing in _recent(request) if standing.next_number), None)
+    context = {"form": form, "any_offered": practising.offered().exists(), "unfinished": unfinished}
+    return render(request, "quizzes/practice.html", context, status=422 if form.errors else 200)
+
+
+@never_cache
+@require_GET
+@vary_on_headers("HX-Request")
+def about(request: HtmxRequest, pattern: str) -> HttpResponse:
+    """The questions on one pattern in a few lines, for that pattern's page."""
+    if pattern not in TITLES:
+        raise Http404(f"there is no pattern {pattern}")
+    told = evidence.of_learner(current_learner(request)).get(pattern)
+    context = {"pattern": pattern, "title": TITLES[pattern], "evidence": told}
+    return render(request, "quizzes/about.html" + ("#about" if request.htmx else ""), context)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
+def question(request: HtmxRequest, session_id: UUID, number: int) -> HttpResponse:
+    """One question: to answer while there is no answer, then with its feedback for good."""
+    session = _session_or_404(request, session_id)
+    asked = _question_or_404(session, number)
+    answer = Answer.objects.filter(session=session, question=asked).first()
+    form = AnswerForm(asked, request.POST if request.method == "POST" and not answer else None)
+    if form.is_valid():
+        _record_or_404(session, asked, form)
+    if request.method == "POST" and (answer or form.is_valid()):
+        return redirect(f"{request.path}#verdict")
+    template = "quizzes/question.html" + ("#question" if request.htmx else "")
+    context = _asked(session, asked, number, answer, form)
+    return render(request, template, context, status=422 if form.is_bound else 200)
+
+
+@never_cache
+@require_GET
+def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """How a session went, or how far it has come."""
+    standing = practising.standing(_session_or_404(request, session_id))
+    questions = Question.objects.in_bulk(standing.session.question_ids)
+    lines = [
+        {"number": number, "question": questions[id], "answer": standing.answers.get(id)}
+        for number, id in enumerate(standing.session.question_ids, start=1)
+    ]
+    return render(request, "quizzes/session.html", {"standing": standing, "session": standing.session, "lines": lines})
+
+
+@require_POST
+def again(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """A new session of what was wrong in this one."""
+    finished = practising.standing(_session_or_404(request, session_id))
+    questions = practising.offered().filter(id__in=finished.wrong_ids)
+    if not questions.exists():
+        return redirect(finished.session)
+    new = practising.start(finished.session.learner, questions, len(finished.wrong_ids), finished.session.pattern)
+    return redirect(_first(new))
+
+
+@never_cache
+@require_GET
+def progress(request: HttpRequest) -> HttpResponse:
+    """What the learner's answers show so far, pattern by pattern."""
+    told = evidence.of_learner(current_learner(request))
+    context = {
+        "evidence": [(slug, TITLES.get(slug, slug), of_pattern) for slug, of_pattern in told.items()],
+        "standings": _recent(request),
+    }
+    return render(request, "quizzes/progress.html", context)
+
+
+def _session_or_404(request: HttpRequest, session_id: UUID) -> PracticeSession:
+    """A session of whoever is here: another learner's does not exist for them."""
+    return get_object_or_404(PracticeSession, pk=session_id, learner=current_learner(request))
+
+
+def _question_or_404(session: PracticeSession, number: int) -> Question:
+    if not 1 <= number <= len(session.question_ids):
+        raise Http404(f"there is no question {number}; this session has {len(session.question_ids)}")
+    return Question.objects.prefetch_related("patterns").get(pk=session.question_ids[number - 1])
+
+
+def _record_or_404(session: PracticeSession, asked: Question, form: AnswerForm) -> None:
+    try:
+        practising.record(session, asked, form.cleaned_data["chosen"], Certainty(form.cleaned_data["certainty"]))
+    except practising.LearnerIsGone:
+        raise Http404("this session has moved to another account") from None
+
+
+def _asked(
+    session: PracticeSession, asked: Question, number: int, answer: Answer | None, form: AnswerForm
+) -> dict[str, Any]:
+    """The context of a question: before the answer without, after it with what is right and why."""
+    order = answer.shown if answer else practising.order_of_options(session, asked)
+    chosen = answer.chosen if answer else form.chosen_places
+    standing = practising.standing(session)
+    return {
+        "session": session,
+        "question": asked,
+        "number": number,
+        "answer": answer,
+        "rows": practising.rows(asked, order, chosen),
+        "form": form,
+        "certainties": Certainty,
+        "steps": [(n, standing.answers.get(id)) for n, id in enumerate(session.question_ids, start=1)],
+        "total": standing.total,
+        "next_number": number + 1 if number < standing.total else standing.next_number,
+    }
+
+
+def _recent(request: HttpRequest) -> list[practising.Standing]:
+    learner = current_learner(request)
+    if learner is None:
+        return []
+    sessions = PracticeSession.objects.filter(learner=learner).prefetch_related("answers")[:RECENT_SESSIONS]
+    return [practising.standing(session) for session in sessions]
+
+
+def _first(session: PracticeSession) -> str:
+    return reverse("practice_question", args=[session.id, 1])

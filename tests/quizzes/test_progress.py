@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from accounts.models import User
+from quizzes import evidence
+from quizzes.models import Question
+from tests.quizzes.conftest import answer_rightly, answer_wrongly, entry, many, save, text
+
+
+@settings(deadline=None)
+@given(st.integers(1, 500).flatmap(lambda answered: st.tuples(st.integers(0, answered), st.just(answered))))
+def test_the_interval_is_wilsons(counts):
+    right, answered = counts
+
+    low, high = evidence.wilson(right, answered)
+
+    expected = binomtest(right, answered).proportion_ci(0.95, method="wilson")
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_the_interval_of_a_good_mock_exam_is_the_published_one():
+    low, high = evidence.wilson(52, 65)
+
+    assert (round(low, 2), round(high, 2)) == (0.69, 0.88)
+
+
+@pytest.mark.parametrize(("answered", "enough"), [(0, False), (19, False), (20, True)])
+def test_an_interval_needs_twenty_answers(answered, enough):
+    told = evidence.Evidence("circuit-breaker", 30, 30 - answered, answered, answered // 2)
+
+    assert (told.interval_percent is not None) == enough
+    assert told.missing_answers == max(0, 20 - answered)
+
+
+def test_only_first_exposures_count(choice, response, learner, sit):
+    answer_wrongly(sit(choice), choice)
+    answer_rightly(sit(choice), choice)
+    answer_rightly(sit(response), response)
+
+    told = evidence.of_learner(learner)["circuit-breaker"]
+
+    assert (told.answered, told.right, told.unseen) == (2, 1, 0)
+
+
+@pytest.mark.django_db
+def test_a_question_on_two_patterns_counts_for_both_and_answers_of_others_for_none(learner, sit):
+    (question,) = save(entry(patterns=["circuit-breaker", "bulkhead"]))
+    answer_rightly(sit(question), question)
+    answer_wrongly(sit(question, of=User.objects.create_guest()), question)
+
+    told = evidence.of_learner(learner)
+
+    assert {slug: (of.answered, of.right) for slug, of in told.items()} == {
+        "bulkhead": (1, 1),
+        "circuit-breaker": (1, 1),
+    }
+
+
+def test_a_retired_question_still_counts_as_answered_but_not_as_offered(choice, response, learner, sit):
+    answer_rightly(sit(choice), choice)
+    Question.objects.filter(pk=choice.pk).update(retired=True)
+
+    told = evidence.of_learner(learner)["circuit-breaker"]
+
+    assert (told.offered, told.unseen, told.answered) == (1, 1, 1)
+
+
+def test_the_page_tells_counts_too_little_evidence_and_where_to_carry_on(choice, response, visitor, sit):
+    session = sit(choice, response)
+    answer_rightly(session, choice)
+
+    page = visitor.get(reverse("progress"))
+
+    assert "1 of 1 right at first sight, 1 not met yet" in text(page)
+    assert "Not enough evidence yet: 19 more first answers" in text(page)
+    assert reverse("practice_question", args=[session.id, 2]) in page.content.decode()
+    assert "Sign up to keep this" in text(page)
+
+
+@pytest.mark.django_db
+def test_the_page_gives_the_interval_from_twenty_answers_on(visitor, sit):
+    questions = save(*many(20))
+    session = sit(*questions)
+    for question in questions[:16]:
+        answer_rightly(session, question)
+    for question in questions[16:]:
+        answer_wrongly(session, question)
+
+    page = text(visitor.get(reverse("progress")))
+
+    assert "16 of 20 right at first sight" in page
+    assert "between 58 and 92 %" in page
+
+
+def test_someone_new_sees_where_to_begin(choice, client):
+    page = client.get(reverse("progress"))
+
+    assert "Nothing here yet" in text(page)
+    assert f'href="{reverse("practice")}"' in page.content.decode()
+    assert "Sign up to keep this" not in text(page)
+
+
+def test_someone_signed_in_is_not_asked_to_sign_up(choice, client, sit):
+    user = User.objects.create_user("ada@example.org", "four quiet owls at noon")
+    answer_rightly(sit(choice, of=user), choice)
+    client.force_login(user)
+
+    page = text(client.get(reverse("progress")))
+
+    assert "1 of 1 right" in page
+    assert "Sign up to keep this" not in page
