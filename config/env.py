@@ -36,6 +36,7 @@ class Environment:
     allowed_hosts: tuple[str, ...]
     csrf_trusted_origins: tuple[str, ...]
     https: bool
+    trusted_proxies: int
     email_url: str
     email_from: str
     web_threads: int
@@ -62,6 +63,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         allowed_hosts=_allowed_hosts(environ, host, production),
         csrf_trusted_origins=_words(environ, "CSRF_TRUSTED_ORIGINS"),
         https=_flag(environ, "HTTPS", production),
+        trusted_proxies=_whole_number(environ, "TRUSTED_PROXIES", 0, 0, 10),
         email_url=_email_url(environ),
         email_from=environ.get("EMAIL_FROM") or "Halfopen <halfopen@localhost>",
         web_threads=_whole_number(environ, "WEB_THREADS", 32, 1, 512),

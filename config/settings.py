@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF, UNSAFE_INLINE
 
-from config import env
+from config import env, logs
 
 try:
     ENV = env.read()
@@ -50,7 +50,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "config.logs.request_log",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -75,7 +75,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "csp.context_processors.nonce",
+                "config.context.nonce",
                 "config.context.places",
             ],
             "builtins": ["template_partials.templatetags.partials"],
@@ -87,17 +87,26 @@ TEMPLATES = [
 # Data ---------------------------------------------------------------------------------------------------------------
 
 SQLITE_OPTIONS: dict[str, Any] = {
-    # With Django's defaults eight writers lose saves to "database is locked"; with these none, and a power cut loses nothing.
+    # With Django's defaults eight writers lose saves to "database is locked"; with these none do, nor at a power cut.
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
 }
-DATABASES: dict[str, Any] = {"default": dj_database_url.parse(ENV.database_url, conn_max_age=60, conn_health_checks=True)}
+DATABASES: dict[str, Any] = {
+    "default": dj_database_url.parse(ENV.database_url, conn_max_age=60, conn_health_checks=True)
+}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Rate limits of sign-in must outlive a restart and must not need Redis, so they live in the database.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "rate_limits"}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "rate_limits",
+        # The default of 300 would let somebody wash the limits out by trying many addresses.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 REDIS_URL = ENV.redis_url
 
 # People -------------------------------------------------------------------------------------------------------------
@@ -143,7 +152,7 @@ ACCOUNT_RATE_LIMITS = {
     "confirm_email": "1/3m/key",
 }
 # X-Forwarded-For is anybody's claim: the client address is the connection's, unless so many proxies of ours wrote it.
-ALLAUTH_TRUSTED_PROXY_COUNT = 0
+ALLAUTH_TRUSTED_PROXY_COUNT = ENV.trusted_proxies
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "progress"
 LOGOUT_REDIRECT_URL = "home"
@@ -202,3 +211,10 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
+
+# Logs ---------------------------------------------------------------------------------------------------------------
+
+logs.configure_structlog()
+LOGGING = logs.logging_config(ENV.log_format, ENV.log_level)
+# The request's id travels in the headers of a task, and so reaches the worker's lines.
+DJANGO_STRUCTLOG_CELERY_ENABLED = True

@@ -3,12 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from config import views
+from config import health, views
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
     path("patterns/", include("patterns.urls")),
     path("sandboxes/", include("sandboxes.urls")),
     path("", include("quizzes.urls")),
@@ -16,3 +16,6 @@ urlpatterns = [
     path("account/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
 ]
+
+# allauth answers a request past a rate limit with this.
+handler429 = "accounts.views.too_many_requests"

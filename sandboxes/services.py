@@ -182,7 +182,7 @@ def _ask(wanted: Run, wait_s: float) -> Outcome:
     """Ask a worker unless one has been asked, and wait. Subscribing first, so that no announcement is missed."""
     store = connection()
     store.set(f"wanted:{wanted.key}", "1", ex=WANTED_KEPT_S)
-    with store.pubsub(ignore_subscribe_messages=True) as channel:
+    with store.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
         channel.subscribe(f"done:{wanted.key}")
         channel.get_message(timeout=CONNECT_TIMEOUT_S)  # the subscription is in force once Redis has said so
         if store.set(f"claim:{wanted.key}", "1", nx=True, ex=CLAIM_KEPT_S):

@@ -79,7 +79,7 @@ def _simulation_or_404(slug: str) -> Simulation[Any, Any]:
 
 def _given(query: QueryDict) -> dict[str, str]:
     """What the reader asked for: the last value of each name, without the names that are not the run's."""
-    return {name: value for name, value in query.items() if name not in (EMBED, POLL, SCOPE)}
+    return {name: str(value) for name, value in query.items() if name not in (EMBED, POLL, SCOPE)}
 
 
 def _wanted(simulation: Simulation[Any, Any], given: Mapping[str, str]) -> tuple[services.Run | None, BadParams | None]:

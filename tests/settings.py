@@ -5,7 +5,7 @@ from pathlib import Path
 
 os.environ.setdefault("DATA_DIR", str(Path(__file__).parents[1] / "var" / "test"))
 
-from config.settings import *  # noqa: E402, F403  (the data folder must be named first)
+from config.settings import *  # noqa: F403  (the data folder must be named first)
 from config.settings import DATA_DIR, STORAGES
 
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 import redis
+from celery import current_app
 
 from sandboxes import services
 from tests.servers import private_redis
@@ -33,7 +34,7 @@ def worker(store, monkeypatch):
     def send_task(name, args, **options):
         threading.Thread(target=lambda: outcomes.append(services.execute(*args))).start()
 
-    monkeypatch.setattr(services.current_app, "send_task", send_task)
+    monkeypatch.setattr(current_app, "send_task", send_task)
     return outcomes
 
 
@@ -41,5 +42,5 @@ def worker(store, monkeypatch):
 def asked(store, monkeypatch):
     """Collects what would be published; nothing answers."""
     tasks = []
-    monkeypatch.setattr(services.current_app, "send_task", lambda name, args, **kept: tasks.append((name, args, kept)))
+    monkeypatch.setattr(current_app, "send_task", lambda name, args, **kept: tasks.append((name, args, kept)))
     return tasks

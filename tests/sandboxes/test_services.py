@@ -5,6 +5,8 @@ import threading
 
 import pytest
 import redis
+from celery import current_app
+from kombu.exceptions import OperationalError
 
 from sandboxes import services
 from sandboxes.services import Failed, Ready, Run, Waiting
@@ -112,9 +114,9 @@ def test_without_redis_the_reader_is_told_and_nothing_is_raised(wanted, monkeypa
 
 def test_a_publish_that_fails_gives_the_claim_back(store, wanted, monkeypatch):
     def refuse(*args, **options):
-        raise services.OperationalError("the broker is gone")
+        raise OperationalError("the broker is gone")
 
-    monkeypatch.setattr(services.current_app, "send_task", refuse)
+    monkeypatch.setattr(current_app, "send_task", refuse)
 
     outcome = services.run(wanted, wait_s=1)
 

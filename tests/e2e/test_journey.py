@@ -1,0 +1,206 @@
+"""A newcomer's way through the house, in a real browser, with real workers."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.e2e
+
+SANDBOX = "/sandboxes/circuit-breaker/"
+PAGES = [
+    "/",
+    "/patterns/",
+    "/patterns/circuit-breaker/",
+    "/sandboxes/",
+    SANDBOX,
+    f"{SANDBOX}?failure_rate_threshold=120",
+    "/practice/",
+    "/practice/?pattern=circuit-breaker",
+    "/progress/",
+    "/account/",
+    "/account/login/",
+    "/account/signup/",
+    "/account/password/reset/",
+    "/no-such-page/",
+]
+
+
+def drawn(page, times=1, scope="run"):
+    """Wait until the charts have been drawn (so many times)."""
+    page.wait_for_selector(f"#{scope}-result[data-drawn='{times}']")
+
+
+def headline(page):
+    return page.locator("#run-result .figures").first.inner_text()
+
+
+def answer(page, certainty):
+    """Choose as many options as are asked for, the first ones, and say how sure."""
+    several = re.search(r"Select (TWO|THREE)", page.locator("#stem").inner_text())
+    count = {"TWO": 2, "THREE": 3}[several[1]] if several else 1
+    for place in range(count):
+        page.locator("label.opt").nth(place).click()
+    page.get_by_role("button", name=certainty, exact=True).click()
+    expect(page.locator("#verdict")).to_be_visible()
+
+
+def test_a_newcomer_reads_predicts_runs_practises_and_signs_up(page):
+    page.goto("/")
+    page.get_by_role("link", name="Start with the circuit breaker").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Circuit breaker")
+
+    page.locator("#try-1-guess").fill("about an hour")
+    page.locator("#try-1").get_by_role("link", name="Run it").click()
+    drawn(page, scope="try-1")
+    expect(page.locator("#try-1-result .figures").first).to_contain_text("Caller time wasted")
+    expect(page.locator("#try-1-guess")).to_have_value("about an hour")
+
+    page.goto("/practice/?pattern=circuit-breaker")
+    page.get_by_role("button", name="Start").click()
+    answer(page, "Guessing")
+    expect(page.locator(".opt .why")).to_have_count(page.locator(".opt").count())
+    page.get_by_role("link", name="Next question").click()
+    answer(page, "Sure")
+
+    page.goto("/account/signup/")
+    page.get_by_label("Email").fill("newcomer@example.org")
+    page.get_by_label("Password").first.fill("a-long-enough-phrase")
+    page.locator("main").get_by_role("button", name="Sign up").click()
+    page.goto("/account/")
+    expect(page.locator("main")).to_contain_text("newcomer@example.org")
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name=re.compile("Download")).or_(
+            page.get_by_role("button", name=re.compile("Download"))
+        ).first.click()
+    kept = json.loads(download.value.path().read_text())
+    assert len(kept["quizzes"]["answers"]) == 2
+
+
+def test_turning_a_knob_by_keyboard_redraws_in_place(page):
+    page.goto(SANDBOX)
+    drawn(page)
+    page.evaluate("document.querySelector('#run-outcomes, .plot').dataset.same = 'yes'")
+    before = headline(page)
+
+    knob = page.locator("[data-knob=arrival_rate_per_s] input[type=range]")
+    knob.focus()
+    page.keyboard.press("End")
+    drawn(page, 2)
+
+    assert headline(page) != before
+    assert page.locator(".plot").first.get_attribute("data-same") == "yes"
+    assert "arrival_rate_per_s=" in page.url
+    expect(knob).to_be_focused()
+
+
+def test_the_address_reopens_the_same_run(page):
+    page.goto(f"{SANDBOX}?dead_s=12&seed=9")
+    drawn(page)
+    first = headline(page)
+
+    page.reload()
+    drawn(page)
+
+    assert headline(page) == first
+    expect(page.locator("[data-knob=dead_s] input[type=number]")).to_have_value("12")
+
+
+def test_a_value_out_of_bounds_is_named_and_the_last_charts_stay(page):
+    page.goto(SANDBOX)
+    drawn(page)
+
+    page.locator("[data-knob=failure_rate_threshold] input[type=number]").fill("120")
+
+    expect(page.locator("[data-knob=failure_rate_threshold] .error")).to_contain_text("120; use 1 to 100")
+    assert page.locator(".js-plotly-plot").count() == 3
+
+
+def test_knobs_without_effect_are_hidden(page):
+    page.goto(SANDBOX)
+    drawn(page)
+
+    page.locator("[data-knob=kind] select").select_option("none")
+    drawn(page, 2)
+
+    expect(page.locator("[data-knob=failure_rate_threshold]")).to_be_hidden()
+    expect(page.locator("[data-knob=arrival_rate_per_s]")).to_be_visible()
+
+
+def test_the_sandbox_works_without_scripts(new_context):
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto(SANDBOX)
+
+    page.locator("[data-knob=dead_s] input[type=number]").fill("12")
+    page.get_by_role("button", name="Run", exact=True).click()
+
+    assert "dead_s=12" in page.url
+    expect(page.locator("#run-result .figures").first).to_contain_text("%")
+    expect(page.locator("#run-result table").first).to_be_attached()
+
+
+def test_practice_works_without_scripts(new_context):
+    page = new_context(java_script_enabled=False).new_page()
+    page.goto("/practice/")
+
+    page.get_by_role("button", name="Start").click()
+    answer(page, "Unsure")
+
+    expect(page.locator(".opt .why").first).to_be_visible()
+
+
+def test_a_theme_once_chosen_is_kept_and_the_charts_follow(page):
+    page.goto(SANDBOX)
+    drawn(page)
+
+    page.get_by_role("button", name="Theme").click()
+    page.get_by_role("button", name="Theme").click()
+    page.reload()
+    drawn(page)
+
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    colours = page.evaluate("[...document.querySelectorAll('.plot')].map(p => JSON.stringify(p.data)).join('')")
+    assert "#3ecfb8" in colours
+    assert "#0f7b6c" not in colours
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_every_page_is_accessible_in_both_themes(new_context, axe, theme, address):
+    page = new_context(color_scheme=theme).new_page()
+    page.goto(address)
+    if page.locator("[data-chart]").count():
+        drawn(page)
+
+    assert axe(page) == []
+
+
+def test_questions_and_feedback_are_accessible_in_both_themes(new_context, axe, theme):
+    page = new_context(color_scheme=theme).new_page()
+    page.goto("/practice/")
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator("#stem")).to_be_visible()
+    assert axe(page) == []
+
+    answer(page, "Sure")
+
+    assert axe(page) == []
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_no_page_scrolls_sideways_on_a_phone(new_context, address):
+    page = new_context(viewport={"width": 360, "height": 740}).new_page()
+    page.goto(address)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_skip_link_leads_to_the_content(page):
+    page.goto("/patterns/")
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#main")).to_be_focused()
