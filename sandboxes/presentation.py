@@ -8,7 +8,7 @@ from typing import Any
 
 from sandboxes.simulations.spec import Metric, Simulation
 
-SIZES = ((130, "s"), (210, "m"))
+SIZES = ((140, "s"), (210, "m"))
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ SEED, EMBED, POLL, SCOPE = "seed", "embed", "poll", "scope"
 
 @require_GET
 def library(request: HttpRequest) -> HttpResponse:
-    """Every sandbox there is."""
-    return render(request, "sandboxes/library.html", {"simulations": catalogue.CATALOGUE})
+    """Every sandbox there is, with its scenarios as ways in."""
+    shelf = [(simulation, _scenarios(simulation, None)) for simulation in catalogue.CATALOGUE]
+    return render(request, "sandboxes/library.html", {"shelf": shelf})
 
 
 @require_GET

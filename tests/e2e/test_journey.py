@@ -65,7 +65,7 @@ def test_a_newcomer_reads_predicts_runs_practises_and_signs_up(page):
     answer(page, "Sure")
 
     page.goto("/account/signup/")
-    page.get_by_label("Email").fill("newcomer@example.org")
+    page.get_by_label("E-mail address").fill("newcomer@example.org")
     page.get_by_label("Password").first.fill("a-long-enough-phrase")
     page.locator("main").get_by_role("button", name="Sign up").click()
     page.goto("/account/")

@@ -34,6 +34,8 @@ OUTCOMES = (
 )
 STATES = ((CLOSED, "closed", "closed"), (OPEN, "open", "open"), (HALF_OPEN, "half-open", "half"))
 HEALTH_COLOURS = {"healthy": "closed", "slow": "slow", "failing": "half", "dead": "ink", "recovered": "closed"}
+# Where the two rows of the timeline stand, from 0 at the bottom to 1.
+HEALTH_PLACE, BREAKER_PLACE = 0.16, 0.68
 # Percentile, name, colour, line width and dash: told apart without colour too.
 PERCENTILES = ((50, "p50", "soft", 1.5, "dot"), (95, "p95", "accent", 1.5, "solid"), (99, "p99", "ink", 2.5, "solid"))
 
@@ -91,17 +93,17 @@ def states_chart(result: CircuitBreakerResult) -> Chart:
             [(name, stretch.start_s, stretch.end_s) for stretch in stretches if stretch.state == code],
             f"breaker {name}",
             light(colour),
-            place=0.66,
-            thickness=0.58,
+            place=BREAKER_PLACE,
+            thickness=0.54,
         )
         for code, name, colour in STATES
     ] + [
         _bars(
-            [(f"dependency {phase.name}", phase.start_s, phase.end_s)],
+            [(phase.name, phase.start_s, phase.end_s)],
             f"dependency {phase.name}",
             light(HEALTH_COLOURS[phase.name]),
-            place=0.15,
-            thickness=0.26,
+            place=HEALTH_PLACE,
+            thickness=0.3,
         )
         for phase in result.phases
     ]
@@ -112,7 +114,12 @@ def states_chart(result: CircuitBreakerResult) -> Chart:
             hovermode="closest",
             barmode="overlay",
             uniformtext={"mode": "hide", "minsize": 11},
-            yaxis={"visible": False, "range": [0, 1]},
+            yaxis={
+                "range": [0, 1],
+                "showgrid": False,
+                "tickvals": [HEALTH_PLACE, BREAKER_PLACE],
+                "ticktext": ["health", "breaker"],
+            },
         ),
     )
     breaker = [("Breaker", words[state], start_s, end_s) for state, start_s, end_s in stretches]
@@ -125,7 +132,7 @@ def states_chart(result: CircuitBreakerResult) -> Chart:
         columns=("What", "State", "From (s)", "To (s)"),
         rows=tuple(breaker + dependency),
         keys=tuple((name, colour) for _, name, colour in STATES),
-        height_px=118,
+        height_px=130,
     )
 
 
@@ -189,7 +196,7 @@ def _states_note(result: CircuitBreakerResult, whole: bool) -> str:
         return "no breaker, so every call goes through"
     if not whole:
         return f"{len(result.stretches):,} changes, drawn as the longest state of each moment"
-    return "above the dependency's health"
+    return "and below it the dependency's health"
 
 
 def _bars(
