@@ -1,6 +1,7 @@
 """The two queues and their manners. `interactive` answers a person who waits; `sweeps` does long work beside it."""
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery, signals
@@ -8,11 +9,15 @@ from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 from kombu import Queue
 
-from config.heartbeat import QUEUES, Heartbeat
+from config.heartbeat import Heartbeat
+from config.queues import QUEUES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 SWEEP_TIME_LIMIT_S = 120
+
+# The danger of a worker that runs as root is a message that carries code; ours carry JSON.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 
 def broker_url(redis_url: str) -> str:

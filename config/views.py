@@ -9,13 +9,3 @@ from django.views.decorators.http import require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """The front door: what this is, and the shortest way in."""
     return render(request, "home.html")
-
-
-@require_GET
-def healthz(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("ok")
-
-
-@require_GET
-def readyz(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("ok")

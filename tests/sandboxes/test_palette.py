@@ -9,12 +9,8 @@ SHEET = Path(__file__).parents[2] / "static" / "css" / "halfopen.css"
 
 
 def test_each_colour_of_the_charts_is_a_pair_of_the_style_sheet():
-    pairs = dict(
-        (name, (light, dark))
-        for name, light, dark in re.findall(
-            r"--([a-z]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", SHEET.read_text()
-        )
-    )
+    written = re.findall(r"--([a-z]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", SHEET.read_text())
+    pairs = {name: (light, dark) for name, light, dark in written}
 
     for name, colours in palette.PALETTE.items():
         assert pairs[name] == colours, name
