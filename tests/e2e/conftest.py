@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests import house
 
 AXE = Path(__file__).with_name("axe.min.js")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+REFUSED = re.compile(r"responded with a status of 4\d\d ")
 # Without these, Chromium talks to its maker's servers at every start.
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -61,18 +63,25 @@ NewContext = Callable[..., BrowserContext]
 def new_context(chromium: Browser, base_url: str) -> Iterator[NewContext]:
     """Makes browser contexts (`color_scheme="dark"`, `java_script_enabled=False`...) that are closed after the test.
 
-    The test fails if a page of them logs an error, breaks the Content-Security-Policy or throws.
+    `refusing` names an address that is to be answered with a 4xx status, which the browser logs as an error.
+    The test fails if a page of them logs another error, breaks the Content-Security-Policy or throws.
     """
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
+    refused: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        if not message.location["url"]:
+        address = message.location["url"]
+        if not address:
             return  # from a script that the test itself put in, such as axe
+        if REFUSED.search(message.text) and address.endswith(tuple(refused)):
+            return
         if message.type == "error" or "Content Security Policy" in message.text:
-            complaints.append(f"{message.location['url']}: {message.text}")
+            complaints.append(f"{address}: {message.text}")
 
-    def make(**options: Any) -> BrowserContext:
+    def make(refusing: str | None = None, **options: Any) -> BrowserContext:
+        if refusing:
+            refused.append(refusing)
         context = chromium.new_context(**{"base_url": base_url, "locale": "en-GB", **options})
         context.set_default_timeout(15_000)
         context.on("console", note)

@@ -1,0 +1,62 @@
+"""Practice by keyboard alone, with feedback in place; and the same without JavaScript."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.e2e
+
+
+def begin(page):
+    page.goto("/practice/?pattern=circuit-breaker")
+    page.get_by_role("button", name="Start").click()
+    expect(page).to_have_url(re.compile(r"/1/$"))
+
+
+def choose_as_many_as_asked(page):
+    several = page.locator("#question input[type=checkbox]").count()
+    asked = (3 if "THREE" in page.inner_text("#stem") else 2) if several else 1
+    for key in ["a", "2", "c"][:asked]:
+        page.keyboard.press(key)
+
+
+def test_a_question_is_answered_and_left_by_keys_alone(page, axe):
+    begin(page)
+    assert axe(page) == []
+
+    choose_as_many_as_asked(page)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Guessing")).to_be_focused()
+    page.keyboard.press("u")
+
+    expect(page.locator("#verdict")).to_be_focused()
+    expect(page).to_have_url(re.compile(r"/1/$"))
+    assert axe(page) == []
+    page.keyboard.press("n")
+    expect(page).to_have_url(re.compile(r"/2/$"))
+
+
+def test_single_keys_can_be_switched_off_for_good(page):
+    begin(page)
+    page.locator(".key-help summary").click()
+    page.get_by_label("Single keys are on").uncheck()
+
+    page.reload()
+    page.keyboard.press("a")
+
+    expect(page.locator("#question :checked")).to_have_count(0)
+
+
+def test_a_question_is_answered_without_javascript(new_context):
+    page = new_context(java_script_enabled=False).new_page()
+    begin(page)
+    several = page.locator("#question input[type=checkbox]").count()
+    asked = (3 if "THREE" in page.inner_text("#stem") else 2) if several else 1
+    for option in page.locator("label.opt").all()[:asked]:
+        option.click()
+
+    page.get_by_role("button", name="Sure", exact=True).click()
+
+    expect(page).to_have_url(re.compile(r"/1/#verdict$"))
+    expect(page.locator(".why").first).to_be_visible()
