@@ -3,43 +3,53 @@
 A run is a pure function of (slug, version, parameters, seed), so its key is their hash and its result may be thrown
 away at any time: losing it costs a recomputation and nothing else. Nothing here touches the database.
 
-    run:<key>     the result, kept for a while
+    run:<key>     the result, compressed JSON, kept for a while
     claim:<key>   held while a worker has been asked, so that equal requests share one computation
+    tries:<key>   how often a worker has been asked in vain; after a few times we say so instead of asking again
     wanted:<key>  held while somebody waits; a worker skips a run nobody waits for any more
-    done:<key>    channel on which the worker says that the result is there
+    done:<key>    channel on which the worker says that it has finished with the run
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
+from threading import BoundedSemaphore
 from typing import Any
 
 import redis
+import structlog
 from celery import current_app
 from django.conf import settings
 from kombu.exceptions import OperationalError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from sandboxes import simulations
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.spec import Params, Simulation
+from sandboxes.store import connection
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 DEFAULT_SEED = 1
-LARGEST_SEED = 2**32 - 1
-RESULT_KEPT_S = 60 * 60
+RESULT_KEPT_S = 10 * 60
 FAILURE_KEPT_S = 10
+# A task waits no longer in its queue than its claim lasts; then whoever still waits asks again.
 CLAIM_KEPT_S = 20
 WANTED_KEPT_S = 5
-ASK_KEPT_S = 60
-CONNECT_TIMEOUT_S = 1.0
+TRIES = 3
+TRIES_KEPT_S = 120
+SUBSCRIBE_PATIENCE_S = 1.0
+
+# A claim is given back only by the task it was made for.
+GIVE_BACK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,8 @@ class Run:
 
     @property
     def key(self) -> str:
-        """The run's content address: equal runs of the same model version share it."""
-        identity = [self.simulation.slug, self.simulation.version, self.settings, self.seed]
+        """The run's content address: equal runs of the same code share it."""
+        identity = [self.simulation.slug, self.simulation.version, self.settings, self.seed, _code()]
         return sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]
 
 
@@ -91,31 +101,28 @@ def run(wanted: Run, wait_s: float) -> Outcome:
         kept = _kept(wanted.key)
         return kept if kept else _ask(wanted, wait_s)
     except (redis.RedisError, OperationalError, OSError) as error:
-        log.warning("run_unreachable key=%s error=%s", wanted.key, type(error).__name__)
+        log.warning("run_unreachable", key=wanted.key, error=type(error).__name__)
         return Failed(
             "The workers cannot be reached just now. Your settings are kept; this page tries again.", again=True
         )
 
 
-def execute(key: str, slug: str, params: Mapping[str, Any], seed: int) -> str:
+def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, claim: str) -> str:
     """In a worker: compute the run and put its result where the waiting requests look.
 
     Returns "computed", "cached", "abandoned" (nobody waits any more) or "failed", for the log line.
     """
     store = connection()
     if store.exists(f"run:{key}"):
-        return _announce(store, key, "cached")
-    if not store.exists(f"wanted:{key}"):
-        return _announce(store, key, "abandoned")
-    try:
-        simulation = catalogue.simulation(slug)
-        result = compute(Run(simulation, simulation.parse(params), seed))
-    except Exception:
-        log.exception("run_failed slug=%s key=%s", slug, key)
-        store.set(f"run:{key}", json.dumps({"failed": True}), ex=FAILURE_KEPT_S)
-        return _announce(store, key, "failed")
-    store.set(f"run:{key}", json.dumps(result, separators=(",", ":"), allow_nan=False), ex=RESULT_KEPT_S)
-    return _announce(store, key, "computed")
+        outcome = "cached"
+    elif not store.exists(f"wanted:{key}"):
+        outcome = "abandoned"
+    else:
+        outcome = _compute_and_keep(key, slug, params, seed)
+    store.delete(f"tries:{key}")
+    store.eval(GIVE_BACK, 1, f"claim:{key}", claim)
+    store.publish(f"done:{key}", outcome)
+    return outcome
 
 
 def compute(wanted: Run) -> dict[str, Any]:
@@ -153,57 +160,90 @@ def warm() -> None:
         compute(Run(simulation, simulation.parse({})))
 
 
-@cache
-def connection() -> redis.Redis:
-    """This process's connections to Redis: a pool, made on first use, that gives up quickly."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        decode_responses=True,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        socket_timeout=CONNECT_TIMEOUT_S,
-        # redis-py would try again for seconds; whoever waits here had better be told.
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
 def _kept(key: str) -> Ready | Failed | None:
-    text = connection().get(f"run:{key}")
-    if text is None:
+    packed = connection().get(f"run:{key}")
+    if not isinstance(packed, bytes):
         return None
-    result = json.loads(str(text))
+    result = json.loads(zlib.decompress(packed))
     if result.get("failed"):
-        return Failed(
-            "This run failed in the worker, and the reason is in its log. Other settings may work.", again=False
-        )
+        return Failed("This run failed in the worker, and its log says why. Other settings may work.", again=False)
     return Ready(result)
 
 
 def _ask(wanted: Run, wait_s: float) -> Outcome:
     """Ask a worker unless one has been asked, and wait. Subscribing first, so that no announcement is missed."""
-    store = connection()
-    store.set(f"wanted:{wanted.key}", "1", ex=WANTED_KEPT_S)
-    with store.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
-        channel.subscribe(f"done:{wanted.key}")
-        channel.get_message(timeout=CONNECT_TIMEOUT_S)  # the subscription is in force once Redis has said so
-        if store.set(f"claim:{wanted.key}", "1", nx=True, ex=CLAIM_KEPT_S):
-            _publish(wanted)
-        deadline = time.monotonic() + wait_s
+    store, key = connection(), wanted.key
+    store.set(f"wanted:{key}", b"1", ex=WANTED_KEPT_S)
+    with _place_to_wait() as may_wait, store.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
+        deadline = time.monotonic() + (wait_s if may_wait else 0)
+        channel.subscribe(f"done:{key}")
+        channel.get_message(timeout=SUBSCRIBE_PATIENCE_S)  # in force once Redis has said so
+        if not _publish(wanted):
+            return Failed(
+                "This run was not finished in several tries: the workers are overloaded, or it is too large for them.",
+                again=False,
+            )
         while (left_s := deadline - time.monotonic()) > 0:
-            if channel.get_message(timeout=left_s) and (kept := _kept(wanted.key)):
+            if not channel.get_message(timeout=left_s):
+                continue
+            if kept := _kept(key):
                 return kept
-    return _kept(wanted.key) or Waiting()
+            _publish(wanted)  # the worker had found nobody waiting, just before we came
+    return _kept(key) or Waiting()
 
 
-def _publish(wanted: Run) -> None:
-    arguments = (wanted.key, wanted.simulation.slug, wanted.settings, wanted.seed)
+@contextmanager
+def _place_to_wait() -> Iterator[bool]:
+    """Whether this request may wait: only half the threads do, so that signing in never queues behind sandboxes."""
+    got = _places().acquire(blocking=False)
     try:
-        current_app.send_task("sandboxes.tasks.execute", arguments, queue="interactive", expires=ASK_KEPT_S)
+        yield got
+    finally:
+        if got:
+            _places().release()
+
+
+@cache
+def _places() -> BoundedSemaphore:
+    return BoundedSemaphore(max(1, settings.ENV.web_threads // 2))
+
+
+def _publish(wanted: Run) -> bool:
+    """Ask a worker unless one has been asked. False when workers have been asked in vain too often."""
+    store, key, claim = connection(), wanted.key, token_hex(8)
+    if not store.set(f"claim:{key}", claim, nx=True, ex=CLAIM_KEPT_S):
+        return True
+    if store.incr(f"tries:{key}") > TRIES:
+        return False
+    store.expire(f"tries:{key}", TRIES_KEPT_S)
+    arguments = (key, wanted.simulation.slug, wanted.settings, wanted.seed, claim)
+    try:
+        current_app.send_task("sandboxes.tasks.execute", arguments, queue="interactive", expires=CLAIM_KEPT_S)
     except Exception:
-        connection().delete(f"claim:{wanted.key}")
+        store.eval(GIVE_BACK, 1, f"claim:{key}", claim)
         raise
+    return True
 
 
-def _announce(store: redis.Redis, key: str, word: str) -> str:
-    store.delete(f"claim:{key}")
-    store.publish(f"done:{key}", word)
-    return word
+def _compute_and_keep(key: str, slug: str, params: Mapping[str, Any], seed: int) -> str:
+    try:
+        simulation = catalogue.simulation(slug)
+        result = compute(Run(simulation, simulation.parse(params), seed))
+    except Exception:
+        log.exception("run_failed", slug=slug, key=key)
+        _keep(key, {"failed": True}, FAILURE_KEPT_S)
+        return "failed"
+    _keep(key, result, RESULT_KEPT_S)
+    return "computed"
+
+
+def _keep(key: str, result: Mapping[str, Any], kept_s: int) -> None:
+    text = json.dumps(result, separators=(",", ":"), allow_nan=False)
+    connection().set(f"run:{key}", zlib.compress(text.encode(), level=1), ex=kept_s)
+
+
+@cache
+def _code() -> str:
+    """A fingerprint of the code that makes results, so that an upgrade never shows what older code made."""
+    files = sorted(Path(simulations.__path__[0]).rglob("*.py"))
+    return sha256(b"".join(file.read_bytes() for file in [*files, Path(__file__)])).hexdigest()[:16]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from sandboxes import services
 from sandboxes.forms import controls, plain
 from sandboxes.presentation import present
 from sandboxes.simulations import catalogue
-from sandboxes.simulations.spec import BadParams, Problem, Simulation
+from sandboxes.simulations.spec import BadParams, Problem, Simulation, parse_seed
 
 WAIT_S = 2.0
 POLL_WAIT_S = 0.4
@@ -25,14 +26,14 @@ POLL_WAIT_S = 0.4
 SEED, EMBED, POLL, SCOPE = "seed", "embed", "poll", "scope"
 
 
-@require_GET
+@require_safe
 def library(request: HttpRequest) -> HttpResponse:
     """Every sandbox there is, with its scenarios as ways in."""
     shelf = [(simulation, _scenarios(simulation, None)) for simulation in catalogue.CATALOGUE]
     return render(request, "sandboxes/library.html", {"shelf": shelf})
 
 
-@require_GET
+@require_safe
 @vary_on_headers("HX-Request")
 def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
     """One sandbox with the run its address describes: the page, its embedded form, or only the result for htmx."""
@@ -56,6 +57,7 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
             "presented": present(simulation, outcome.result) if isinstance(outcome, services.Ready) else None,
             "address": address,
             "scope": _scope(request),
+            "answer_id": token_hex(4),
             "embedded": EMBED in request.GET,
         },
         status=400 if refused and not htmx else 200,
@@ -101,12 +103,7 @@ def _wanted(simulation: Simulation[Any, Any], given: Mapping[str, str]) -> tuple
 
 
 def _seed(text: str) -> int:
-    if not text:
-        return services.DEFAULT_SEED
-    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > services.LARGEST_SEED:
-        message = f"{SEED} is {text[:40]}; use a whole number from 0 to {services.LARGEST_SEED}"
-        raise BadParams((Problem(SEED, message),))
-    return int(text)
+    return parse_seed(text) if text else services.DEFAULT_SEED
 
 
 def _address(wanted: services.Run) -> str:

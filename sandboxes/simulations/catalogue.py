@@ -12,7 +12,7 @@ CIRCUIT_BREAKER = Simulation(
     title="Circuit breaker",
     category="Resilience",
     summary="A dependency dies and comes back. Watch what the breaker saves its callers, and what it costs.",
-    version=1,
+    version=2,
     model=model,
     params=params.CircuitBreakerParams,
     run=model.run,
@@ -22,7 +22,6 @@ CIRCUIT_BREAKER = Simulation(
     explain=measures.explain,
     requests=model.requests,
     max_requests=2_000_000,
-    warm=model.warm,
     scenarios=(
         Scenario(
             "a-dead-dependency",

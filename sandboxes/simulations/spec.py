@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from sandboxes.simulations.streams import LARGEST_SEED
+
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
@@ -103,7 +105,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Chart:
-    """One picture and the same numbers as a table (for those who cannot see the picture, and for CSV).
+    """One picture and the same numbers as a table, for those who cannot see the picture.
 
     `rows` hold one value per column; None stands for "no value" (a rate over no calls, say).
     """
@@ -189,6 +191,14 @@ def _facts(docstring: str) -> Iterator[tuple[str, str]]:
         r"^(Model|Claim|Left out|Source) {2,}(.+(?:\n(?: {10,}.*|(?=\n {10})))*)", docstring, re.MULTILINE
     ):
         yield found[1], " ".join(found[2].split())
+
+
+def parse_seed(text: str) -> int:
+    """The seed that `text` spells. Raises BadParams for anything but a whole number from 0 to LARGEST_SEED."""
+    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > LARGEST_SEED:
+        message = f"seed is {_shown(text)}; use a whole number from 0 to {LARGEST_SEED}"
+        raise BadParams((Problem("seed", message),))
+    return int(text)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 import threading
 
 import pytest
-import redis
 from celery import current_app
 
 from sandboxes import services
+from sandboxes.store import client
 from tests.servers import private_redis
 
 
@@ -19,11 +19,11 @@ def redis_server(tmp_path_factory):
 @pytest.fixture
 def store(redis_server, monkeypatch):
     """An empty store that `services` uses instead of the configured one."""
-    client = redis.Redis.from_url(redis_server, decode_responses=True)
-    client.flushall()
-    monkeypatch.setattr(services, "connection", lambda: client)
-    yield client
-    client.close()
+    connection = client(redis_server)
+    connection.flushall()
+    monkeypatch.setattr(services, "connection", lambda: connection)
+    yield connection
+    connection.close()
 
 
 @pytest.fixture

@@ -2,15 +2,16 @@
 
 import json
 import threading
+import time
 
 import pytest
-import redis
 from celery import current_app
 from kombu.exceptions import OperationalError
 
 from sandboxes import services
 from sandboxes.services import Failed, Ready, Run, Waiting
 from sandboxes.simulations import catalogue
+from sandboxes.store import client
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_a_lost_task_is_published_again_when_its_claim_runs_out(store, wanted, a
 
 
 def test_a_worker_skips_a_run_nobody_waits_for(store, wanted):
-    outcome = services.execute(wanted.key, "circuit-breaker", wanted.settings, wanted.seed)
+    outcome = services.execute(wanted.key, "circuit-breaker", wanted.settings, wanted.seed, "its claim")
 
     assert outcome == "abandoned"
     assert store.get(f"run:{wanted.key}") is None
@@ -96,6 +97,68 @@ def test_a_run_that_fails_in_the_worker_says_so_and_is_forgotten_soon(store, wan
     assert 0 < store.ttl(f"run:{wanted.key}") <= services.FAILURE_KEPT_S
 
 
+def test_a_run_that_no_worker_ever_finishes_is_given_up_after_a_few_tries(store, wanted, asked):
+    outcomes = []
+    for _ in range(services.TRIES + 1):
+        outcomes.append(services.run(wanted, wait_s=0.01))
+        store.delete(f"claim:{wanted.key}")
+
+    assert outcomes[:-1] == [Waiting()] * services.TRIES
+    assert isinstance(outcomes[-1], Failed)
+    assert len(asked) == services.TRIES
+
+
+def test_a_worker_that_found_nobody_waiting_is_asked_again_at_once(store, wanted, monkeypatch):
+    """The asker came between the worker's look and its announcement: the claim was taken, the answer empty."""
+    store.set(f"claim:{wanted.key}", "somebody else's")
+    published = []
+
+    def send_task(name, args, **options):
+        published.append(args)
+        threading.Thread(target=services.execute, args=args).start()
+
+    monkeypatch.setattr(current_app, "send_task", send_task)
+
+    def abandon():
+        store.delete(f"claim:{wanted.key}")
+        store.publish(f"done:{wanted.key}", "abandoned")
+
+    threading.Timer(0.2, abandon).start()
+    outcome = services.run(wanted, wait_s=30)
+
+    assert isinstance(outcome, Ready)
+    assert len(published) == 1
+
+
+def test_a_late_task_does_not_take_another_ones_claim(store, wanted):
+    store.set(f"claim:{wanted.key}", "the newer one")
+
+    services.execute(wanted.key, "circuit-breaker", wanted.settings, wanted.seed, "the older one")
+
+    assert store.get(f"claim:{wanted.key}") == b"the newer one"
+
+
+def test_when_half_the_threads_wait_the_next_request_is_told_to_ask_again(store, wanted, asked, monkeypatch):
+    taken = threading.BoundedSemaphore(1)
+    taken.acquire()
+    monkeypatch.setattr(services, "_places", lambda: taken)
+
+    started = time.monotonic()
+    outcome = services.run(wanted, wait_s=30)
+
+    assert outcome == Waiting()
+    assert time.monotonic() - started < 10
+    assert len(asked) == 1
+
+
+def test_other_code_makes_another_key(wanted, monkeypatch):
+    before = wanted.key
+
+    monkeypatch.setattr(services, "_code", lambda: "newer code")
+
+    assert wanted.key != before
+
+
 def test_a_result_is_plain_json_without_nan(wanted):
     result = services.compute(wanted)
 
@@ -103,8 +166,7 @@ def test_a_result_is_plain_json_without_nan(wanted):
 
 
 def test_without_redis_the_reader_is_told_and_nothing_is_raised(wanted, monkeypatch):
-    gone = redis.Redis.from_url("unix:///nowhere/redis.sock")
-    monkeypatch.setattr(services, "connection", lambda: gone)
+    monkeypatch.setattr(services, "connection", lambda: client("unix:///nowhere/redis.sock"))
 
     outcome = services.run(wanted, wait_s=1)
 

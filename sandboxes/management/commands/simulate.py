@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sandboxes.simulations.catalogue import UnknownSimulationError, simulation
-from sandboxes.simulations.spec import BadParams, Metric
+from sandboxes.simulations.spec import BadParams, Metric, parse_seed
 from sandboxes.simulations.streams import LARGEST_SEED
 
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         try:
             chosen = simulation(options["slug"])
             params = chosen.parse(dict(_pair(given) for given in options["settings_given"]))
-            seed = _seed(str(options["seed"]))
+            seed = parse_seed(str(options["seed"]))
         except (UnknownSimulationError, BadParams, ValueError) as error:
             raise CommandError(str(error), returncode=2) from None
         result = chosen.run(params, seed)
@@ -58,12 +58,6 @@ def _pair(given: str) -> tuple[str, str]:
     if not name.strip() or not equals:
         raise ValueError(f"--set {given} is not NAME=VALUE, for example --set dead_s=60")
     return name.strip(), value.strip()
-
-
-def _seed(given: str) -> int:
-    if given.isascii() and given.isdecimal() and int(given) <= LARGEST_SEED:
-        return int(given)
-    raise ValueError(f"seed is {given[:40]}; use a whole number from 0 to {LARGEST_SEED}")
 
 
 def _table(declared: tuple[Metric, ...], values: dict[str, float | None]) -> str:

@@ -109,11 +109,6 @@ def run(params: CircuitBreakerParams, seed: int) -> CircuitBreakerResult:
     )
 
 
-def warm() -> None:
-    """Compile everything a run needs (all kinds of breaker share the same machine code)."""
-    run(CircuitBreakerParams(healthy_s=1, dead_s=0, recovered_s=0), 0)
-
-
 def requests(params: CircuitBreakerParams) -> int:
     """How many requests a run has on average."""
     return round(params.arrival_rate_per_s * script(params)[-1].end_s)
