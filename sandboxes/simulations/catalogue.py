@@ -34,7 +34,7 @@ CIRCUIT_BREAKER = Simulation(
             "slow-not-dead",
             "Slow, not dead",
             "Most calls succeed, so the failure rate stays below its threshold; only the slow call rate opens this "
-            "breaker. Put its threshold back to 100 % and callers wait out the whole slow spell.",
+            "breaker. Put its threshold back to 100 % and callers wait through the whole slow phase.",
             {
                 "slow_s": 35,
                 "dead_s": 0,
@@ -47,8 +47,8 @@ CIRCUIT_BREAKER = Simulation(
             "flapping",
             "Flapping",
             "Four calls in ten fail, close to the threshold of five in ten, so chance decides: the breaker opens on a "
-            "run of bad luck and closes on two good trials. A threshold of 70 % leaves it closed; one of 20 % with "
-            "twenty half-open calls keeps it open until the dependency is well.",
+            "run of bad luck and closes on two good trials. A failure rate threshold of 70 % leaves it closed; one of "
+            "20 % with twenty half-open calls keeps it from closing until the dependency is well.",
             {
                 "healthy_s": 15,
                 "failing_s": 60,
@@ -63,8 +63,8 @@ CIRCUIT_BREAKER = Simulation(
         Scenario(
             "too-eager",
             "Too eager",
-            "Nothing is wrong with the dependency beyond two errors in a hundred, but with five calls to judge by, one "
-            "of them is 20 %. The breaker causes the only outage there is. Give it a longer window.",
+            "Nothing is wrong with the dependency beyond two errors in a hundred calls. But with five calls to judge "
+            "by, one error is 20 %, and the breaker causes the only outage there is. Give it a window of 100 calls.",
             {
                 "healthy_s": 80,
                 "dead_s": 0,
@@ -78,8 +78,8 @@ CIRCUIT_BREAKER = Simulation(
         Scenario(
             "library-defaults",
             "Library defaults, little traffic",
-            "Resilience4j's defaults at two requests a second: half a minute passes before fifty of the last hundred "
-            "calls have failed, and the 60 s wait goes on long after the dependency is back.",
+            "Resilience4j's defaults at two requests a second: nearly half a minute passes before fifty of the last "
+            "hundred calls have failed, and the wait of 60 s goes on long after the dependency is back.",
             {
                 "arrival_rate_per_s": 2,
                 "healthy_s": 60,

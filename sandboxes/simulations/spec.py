@@ -143,7 +143,6 @@ class Simulation(Generic[P, R]):
     charts(result)      the pictures, top to bottom
     explain(result)     one or two plain sentences on what just happened, computed from the run
     requests(params)    how many requests one run simulates, for the bound on the size of a run
-    warm()              compiles what a run needs, so that the first run is as quick as the others
     """
 
     slug: str
@@ -161,7 +160,6 @@ class Simulation(Generic[P, R]):
     requests: Callable[[P], int]
     max_requests: int
     scenarios: tuple[Scenario, ...] = ()
-    warm: Callable[[], None] = lambda: None
 
     @property
     def model_facts(self) -> tuple[tuple[str, str], ...]:

@@ -10,11 +10,14 @@ from sandboxes.simulations.spec import Choice, Params, knob
 
 
 class Kind(Choice):
-    COUNT = "count", "Share of the last calls"
-    TIME = "time", "Share of the last seconds"
+    COUNT = "count", "Rates over the last calls"
+    TIME = "time", "Rates over the last seconds"
     CONSECUTIVE = "consecutive", "Failures in a row"
     NONE = "none", "No breaker"
 
+
+# The groups, in the order of the form.
+BREAKER, SCRIPT, TRAFFIC, DETAILS = "Breaker", "Dependency script", "Traffic", "Dependency details"
 
 WINDOWED = {"kind": (Kind.COUNT, Kind.TIME)}
 ANY_BREAKER = {"kind": (Kind.COUNT, Kind.TIME, Kind.CONSECUTIVE)}
@@ -24,232 +27,239 @@ class CircuitBreakerParams(Params):
     kind: Kind = knob(
         Kind.COUNT,
         label="Opens on",
-        group="Breaker",
-        help="What the breaker looks at. Resilience4j offers the two windows, pybreaker the failures in a row.",
+        group=BREAKER,
+        help="What makes the breaker open. Resilience4j watches rates over a window, pybreaker failures in a row.",
     )
     failure_rate_threshold: float = knob(
         50,
         label="Failure rate threshold",
-        group="Breaker",
+        group=BREAKER,
         unit="%",
         low=1,
         high=100,
         step=1,
         shown_when=WINDOWED,
-        help="Opens when this share of the window failed. Resilience4j's default is 50.",
-    )
-    slow_call_rate_threshold: float = knob(
-        100,
-        label="Slow call rate threshold",
-        group="Breaker",
-        unit="%",
-        low=1,
-        high=100,
-        step=1,
-        shown_when=WINDOWED,
-        help="Opens when this share of the window was slow, even if it succeeded. Resilience4j's default is 100.",
-    )
-    slow_call_duration_threshold_s: float = knob(
-        1,
-        label="A call is slow above",
-        group="Breaker",
-        unit="s",
-        low=0.05,
-        high=60,
-        step=0.05,
-        help="A call that takes longer than this is slow. Resilience4j's default is 60.",
-    )
-    sliding_window_size_calls: int = knob(
-        100,
-        label="Window",
-        group="Breaker",
-        unit="calls",
-        low=1,
-        high=1000,
-        step=1,
-        shown_when={"kind": (Kind.COUNT,)},
-        help="How many of the last calls the rates are taken over. Resilience4j's default is 100.",
-    )
-    sliding_window_size_s: int = knob(
-        10,
-        label="Window",
-        group="Breaker",
-        unit="s",
-        low=1,
-        high=120,
-        step=1,
-        shown_when={"kind": (Kind.TIME,)},
-        help="How many seconds, the current one included, the rates are taken over.",
-    )
-    minimum_number_of_calls: int = knob(
-        20,
-        label="Minimum calls",
-        group="Breaker",
-        unit="calls",
-        low=1,
-        high=1000,
-        step=1,
-        shown_when=WINDOWED,
-        help="With fewer calls than this in the window the breaker does not judge. Resilience4j's default is 100.",
+        help="Opens when at least this share of the window's calls failed. Resilience4j's default is 50.",
     )
     consecutive_failures: int = knob(
         5,
         label="Failures in a row",
-        group="Breaker",
+        group=BREAKER,
         unit="calls",
         low=1,
         high=100,
         step=1,
         shown_when={"kind": (Kind.CONSECUTIVE,)},
-        help="Opens after this many failures without a success between them. pybreaker's default is 5.",
+        help="Opens after this many failures with no success between them. pybreaker's default is 5.",
+    )
+    sliding_window_size_calls: int = knob(
+        100,
+        label="Window",
+        group=BREAKER,
+        unit="calls",
+        low=1,
+        high=1000,
+        step=1,
+        shown_when={"kind": (Kind.COUNT,)},
+        help="How many of the last calls the breaker judges by. Resilience4j's default is 100.",
+    )
+    sliding_window_size_s: int = knob(
+        10,
+        label="Window",
+        group=BREAKER,
+        unit="s",
+        low=1,
+        high=120,
+        step=1,
+        shown_when={"kind": (Kind.TIME,)},
+        help="The breaker judges by the calls that ended in this many seconds, the current one included.",
+    )
+    minimum_number_of_calls: int = knob(
+        20,
+        label="Minimum calls",
+        group=BREAKER,
+        unit="calls",
+        low=1,
+        high=1000,
+        step=1,
+        shown_when=WINDOWED,
+        help="With fewer calls than this in the window the breaker cannot open. Resilience4j's default is 100.",
     )
     wait_duration_in_open_state_s: float = knob(
         10,
         label="Wait while open",
-        group="Breaker",
+        group=BREAKER,
         unit="s",
         low=0.1,
         high=120,
         step=0.1,
         shown_when=ANY_BREAKER,
-        help="How long the breaker refuses every call before it lets a trial through. The libraries' default is 60.",
+        help="How long the breaker refuses every call before it tries again. Both libraries' default is 60.",
     )
     permitted_number_of_calls_in_half_open_state: int = knob(
         5,
         label="Half-open calls",
-        group="Breaker",
+        group=BREAKER,
         unit="calls",
         low=1,
         high=100,
         step=1,
         shown_when=WINDOWED,
-        help="How many trial calls decide whether to close again. Resilience4j's default is 10.",
+        help="How many trial calls decide whether it may close again. Resilience4j's default is 10.",
+    )
+    slow_call_rate_threshold: float = knob(
+        100,
+        label="Slow call rate threshold",
+        group=BREAKER,
+        unit="%",
+        low=1,
+        high=100,
+        step=1,
+        shown_when=WINDOWED,
+        help="Opens when at least this share of the window's calls was slow. Resilience4j's default is 100.",
+    )
+    slow_call_duration_threshold_s: float = knob(
+        1,
+        label="A call is slow above",
+        group=BREAKER,
+        unit="s",
+        low=0.05,
+        high=60,
+        step=0.05,
+        help="A call that takes longer than this counts as slow. Resilience4j's default is 60.",
     )
     max_wait_duration_in_half_open_state_s: float = knob(
         0,
         label="Longest half-open",
-        group="Breaker",
+        group=BREAKER,
         unit="s",
         low=0,
         high=60,
         step=0.1,
         shown_when=WINDOWED,
-        help="Opens again if the trials have not decided by then; 0 waits for ever, which is Resilience4j's default.",
+        help="Opens again if the trials take longer than this. Resilience4j's default is 0, which waits for ever.",
     )
     automatic_transition_from_open_to_half_open_enabled: bool = knob(
         False,
         label="Half-open by timer",
-        group="Breaker",
+        group=BREAKER,
         shown_when=WINDOWED,
-        help="Leaves the open state when the wait is over instead of at the next call. Resilience4j's default is off.",
-    )
-    arrival_rate_per_s: float = knob(
-        200,
-        label="Arrivals",
-        group="Traffic",
-        unit="req/s",
-        low=1,
-        high=2000,
-        step=1,
-        help="Requests per second on average, at random moments, however the earlier ones fared.",
-    )
-    call_timeout_s: float = knob(
-        2,
-        label="Call timeout",
-        group="Traffic",
-        unit="s",
-        low=0.05,
-        high=30,
-        step=0.05,
-        help="How long a caller waits for an answer before the call counts as failed.",
+        help="Turns half-open the moment the wait is over, not at the next call. Resilience4j's default is off.",
     )
     healthy_s: float = knob(
-        20, label="Healthy for", group="Dependency", unit="s", low=1, high=300, step=1, help="All is well at first."
+        20,
+        label="Healthy for",
+        group=SCRIPT,
+        unit="s",
+        low=1,
+        high=300,
+        step=1,
+        help="Answers come in good time, all but a few of them right.",
     )
     slow_s: float = knob(
         0,
         label="Then slow for",
-        group="Dependency",
+        group=SCRIPT,
         unit="s",
         low=0,
         high=300,
         step=1,
-        help="Answers come, but late; 0 leaves this phase out.",
+        help="Answers come, but late, as Slow factor says. 0 leaves this phase out.",
     )
     failing_s: float = knob(
         0,
         label="Then failing for",
-        group="Dependency",
+        group=SCRIPT,
         unit="s",
         low=0,
         high=300,
         step=1,
-        help="Answers come in time, but many are errors; 0 leaves this phase out.",
+        help="Answers come in good time, but many are errors. 0 leaves this phase out.",
     )
     dead_s: float = knob(
         35,
         label="Then dead for",
-        group="Dependency",
+        group=SCRIPT,
         unit="s",
         low=0,
         high=300,
         step=1,
-        help="No answer at all, so each call lasts until its timeout; 0 leaves this phase out.",
+        help="No answers come, so every call lasts until its timeout. 0 leaves this phase out.",
     )
     recovered_s: float = knob(
         25,
         label="Then recovered for",
-        group="Dependency",
+        group=SCRIPT,
         unit="s",
         low=0,
         high=300,
         step=1,
-        help="Healthy again until the end of the run; 0 leaves this phase out.",
+        help="Healthy again until the run ends. 0 leaves this phase out.",
+    )
+    arrival_rate_per_s: float = knob(
+        200,
+        label="Arrivals",
+        group=TRAFFIC,
+        unit="req/s",
+        low=1,
+        high=2000,
+        step=1,
+        help="Requests per second on average. They come at random moments, whatever became of earlier ones.",
+    )
+    call_timeout_s: float = knob(
+        2,
+        label="Call timeout",
+        group=TRAFFIC,
+        unit="s",
+        low=0.05,
+        high=30,
+        step=0.05,
+        help="How long a caller waits for an answer. After that the call has failed.",
     )
     healthy_median_ms: float = knob(
         40,
         label="Median latency",
-        group="Dependency",
+        group=DETAILS,
         unit="ms",
         low=1,
         high=2000,
         step=1,
-        help="Half of the calls to a healthy dependency are faster than this.",
+        help="Half of the calls to a healthy dependency take less than this.",
     )
     healthy_p99_to_median: float = knob(
         4,
-        label="p99 to median",
-        group="Dependency",
+        label="p99 over median",
+        group=DETAILS,
         unit="×",
         low=1,
         high=50,
         step=0.5,
-        help="How many medians the slowest call in a hundred takes.",
+        help="One call in a hundred takes longer than this many times the median.",
     )
     background_error_percent: float = knob(
         0.5,
-        label="Errors when healthy",
-        group="Dependency",
+        label="Background errors",
+        group=DETAILS,
         unit="%",
         low=0,
         high=100,
         step=0.1,
-        help="The share of calls that fail although the dependency is well.",
+        help="The share of calls that fail by chance, in every phase but the failing one.",
     )
     slow_factor: float = knob(
         30,
-        label="Slower by",
-        group="Dependency",
+        label="Slow factor",
+        group=DETAILS,
         unit="×",
         low=1,
         high=200,
         step=1,
-        help="In the slow phase every answer takes this many times as long.",
+        help="In the slow phase every call takes this many times as long.",
     )
     failing_error_percent: float = knob(
         60,
         label="Errors when failing",
-        group="Dependency",
+        group=DETAILS,
         unit="%",
         low=0,
         high=100,

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
 import pytest
 
 from sandboxes.simulations.catalogue import CATALOGUE, CIRCUIT_BREAKER, simulation
 from sandboxes.simulations.circuit_breaker.measures import explain, measure
-from sandboxes.simulations.circuit_breaker.model import run
+from sandboxes.simulations.circuit_breaker.model import play, run
 from sandboxes.simulations.spec import BadParams, knobs
 
 SEEDS = range(5)
@@ -44,7 +45,6 @@ def test_every_knob_is_labelled_explained_and_depends_on_values_that_exist(known
     fields = known.params.model_fields
     for knob in knobs(known.params).values():
         assert knob.label
-        assert knob.group in ("Breaker", "Traffic", "Dependency")
         assert knob.help.endswith(".")
         for name, values in knob.shown_when.items():
             assert all(fields[name].annotation(value) for value in values)
@@ -60,8 +60,31 @@ def test_scenarios_can_be_run_and_have_slugs_of_their_own(known: Any) -> None:
     assert len(set(slugs)) == len(slugs)
 
 
-def test_warming_up_runs() -> None:
-    CIRCUIT_BREAKER.warm()
+def test_knobs_stand_in_their_groups_the_breaker_first_and_details_last() -> None:
+    groups = [group for group, _ in groupby(knobs(CIRCUIT_BREAKER.params).values(), key=lambda knob: knob.group)]
+
+    assert groups == ["Breaker", "Dependency script", "Traffic", "Dependency details"]
+
+
+@pytest.mark.parametrize("kind", ["count", "time", "consecutive", "none"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {
+            "automatic_transition_from_open_to_half_open_enabled": "true",
+            "max_wait_duration_in_half_open_state_s": "0.5",
+        },
+        {"sliding_window_size_s": "1", "failure_rate_threshold": 1, "background_error_percent": 100},
+        {"healthy_s": 1, "dead_s": 0, "recovered_s": 0, "arrival_rate_per_s": 1},
+    ],
+    ids=["timers", "extremes", "hardly a request"],
+)
+def test_a_run_of_the_defaults_compiles_all_that_any_other_run_needs(kind: str, values: dict[str, Any]) -> None:
+    CIRCUIT_BREAKER.run(CIRCUIT_BREAKER.parse({}), 1)
+
+    CIRCUIT_BREAKER.run(CIRCUIT_BREAKER.parse({"kind": kind, **values}), 2)
+
+    assert len(play.signatures) == 1
 
 
 def test_defaults_and_values_given_have_the_same_types() -> None:
@@ -125,7 +148,7 @@ def test_flapping_flaps_and_a_threshold_away_from_the_failure_rate_ends_it(seed:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_too_eager_makes_an_outage_of_a_healthy_dependency_and_a_longer_window_ends_it(seed: int) -> None:
     eager = measured("too-eager", seed)
-    patient = measured("too-eager", seed, sliding_window_size_calls=100, minimum_number_of_calls=50)
+    patient = measured("too-eager", seed, sliding_window_size_calls=100)
 
     assert eager["availability"] < 25
     assert eager["times_opened"] >= 3

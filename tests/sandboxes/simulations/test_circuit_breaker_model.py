@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import astuple
+from itertools import pairwise
 from math import sqrt
 from typing import Any
 
@@ -21,8 +22,10 @@ from sandboxes.simulations.circuit_breaker.model import (
     SLOW,
     SUCCEEDED,
     CircuitBreakerResult,
+    Stretch,
     requests,
     run,
+    script,
 )
 from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams
 
@@ -325,22 +328,66 @@ def test_the_default_run_with_seed_1_is_as_recorded() -> None:
     )
 
 
+FLAPPING = {"dead_s": 0, "failing_s": 60, "wait_duration_in_open_state_s": 1}
+IMPATIENT = {"call_timeout_s": 0.05, "background_error_percent": 0}
+ONE_REQUEST_A_SECOND = {"arrival_rate_per_s": 1, "kind": "consecutive", "consecutive_failures": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "story"),
+    [
+        (
+            {},
+            "The breaker opened 2.28 s after the trouble began. "
+            "By then 50 calls had failed and 416 were still waiting. "
+            "It then refused 6,771 requests at once; each could have waited up to 2 s. "
+            "It closed 1.43 s after the dependency recovered.",
+        ),
+        (
+            {"dead_s": 1},
+            "The breaker opened 2.28 s after the trouble began, when the dependency had already recovered. "
+            "By then 52 calls had failed and 162 were still waiting. "
+            "It then refused 2,004 requests at once, all of them while the dependency was well. "
+            "It closed 11 s after the dependency recovered.",
+        ),
+        (
+            {"kind": "none"},
+            "Nothing stood between the callers and the dependency. 7,012 calls failed, and their callers waited "
+            "232.6 min in all, 1.99 s each on average.",
+        ),
+        (
+            FLAPPING,
+            "The breaker flapped: it opened 19 times in 60 s of trouble, closing in between on trials that went well "
+            "enough. It refused 11,078 requests, 96 of them while the dependency was well. 619 calls failed.",
+        ),
+    ],
+    ids=["an outage", "a short outage", "no breaker", "flapping"],
+)
+def test_the_whole_story(changes: dict[str, Any], story: str) -> None:
+    assert explain(run(params(**changes), SEED)) == story
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "The breaker opened 2.28 s after the trouble began; 466 calls"),
-        ({}, "It closed 1.43 s after the dependency recovered."),
         ({"recovered_s": 1}, "It was not yet closed again when the run ended"),
         ({"recovered_s": 0}, "The dependency had not recovered when the run ended."),
-        ({"kind": "none"}, "Nothing stood between the callers and the dependency. 7,012 calls failed"),
+        ({"dead_s": 2.5}, "2,004 requests at once, 1,951 of them while the dependency was well."),
+        ({"dead_s": 1, "recovered_s": 5}, "It was not yet closed again when the run ended"),
+        ({"slow_s": 10, "dead_s": 10}, "By then 427 calls had failed, 813 had been slow and 410 were still waiting."),
+        (ONE_REQUEST_A_SECOND, "By then 1 call had failed and 1 was still waiting."),
+        ({**IMPATIENT, "dead_s": 1}, "The breaker opened 59 ms before the trouble began. It then refused"),
         ({"kind": "none", "dead_s": 0, "background_error_percent": 0}, "nothing was needed"),
         ({"dead_s": 0, "background_error_percent": 0}, "had no reason to open"),
         ({"dead_s": 0}, "The breaker stayed closed throughout."),
-        ({"dead_s": 0, "failing_s": 60, "wait_duration_in_open_state_s": 1}, "The breaker flapped: it opened"),
         ({"dead_s": 0, "failing_s": 20, "failing_error_percent": 5}, "The breaker never opened"),
         (
             {"dead_s": 0, "failure_rate_threshold": 1, "minimum_number_of_calls": 1},
             "The dependency was well throughout",
+        ),
+        (
+            {"background_error_percent": 30, "failure_rate_threshold": 40},
+            "The breaker opened twice: once before the trouble began and once after the dependency had recovered.",
         ),
     ],
 )
@@ -348,6 +395,129 @@ def test_the_sentence_says_what_happened(changes: dict[str, Any], words: str) ->
     result = run(params(**changes), SEED)
 
     assert words in explain(result)
+
+
+def made_up(*changes: tuple[int, float], outcomes: tuple[int, ...] = (FAILED,), **values: Any) -> CircuitBreakerResult:
+    """A run whose breaker began CLOSED and changed as told, with one call a second that took a second or none."""
+    chosen = params(**{"healthy_s": 10, "dead_s": 10, "recovered_s": 10, **values})
+    phases = script(chosen)
+    moments = [(CLOSED, 0.0), *changes, (CLOSED, phases[-1].end_s)]
+    return CircuitBreakerResult(
+        params=chosen,
+        seed=SEED,
+        phases=phases,
+        stretches=tuple(Stretch(state, start_s, end_s) for (state, start_s), (_, end_s) in pairwise(moments)),
+        arrival_s=np.arange(len(outcomes), dtype=float),
+        outcome=np.array(outcomes, np.int8),
+        latency_s=np.where(np.array(outcomes) == REFUSED, 0.0, 1.0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("openings_s", "words"),
+    [
+        ((2, 5), "The breaker opened twice, each time before the trouble began."),
+        ((2, 12), "The breaker opened twice: once before the trouble began and once during the trouble."),
+        ((12, 20), "The breaker opened twice: once during the trouble and once after the dependency had recovered."),
+        ((22, 25, 28), "The breaker opened 3 times, each time after the dependency had recovered."),
+        (
+            (2, 12, 22),
+            "The breaker opened 3 times: once before the trouble began, once during the trouble "
+            "and once after the dependency had recovered.",
+        ),
+        ((12, 15), "The breaker flapped: it opened twice in 10 s of trouble"),
+        ((12, 15, 25), "well enough. It also opened once after the dependency had recovered."),
+    ],
+)
+def test_only_openings_during_the_trouble_are_called_flapping(openings_s: tuple[float, ...], words: str) -> None:
+    changes = [change for at_s in openings_s for change in ((OPEN, at_s), (HALF_OPEN, at_s + 1), (CLOSED, at_s + 1.5))]
+
+    story = explain(made_up(*changes))
+
+    assert words in story
+    assert ("flapped" in story) == ("flapped" in words or "also" in words)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "words"),
+    [
+        ((FAILED,) * 12, "It had no request to refuse."),
+        ((FAILED,) * 12 + (REFUSED,), "It then refused 1 request at once, which could have waited up to 2 s."),
+        ((FAILED, REFUSED), "It then refused 1 request at once, while the dependency was well."),
+        ((SUCCEEDED,) * 10, "By then no calls had failed."),
+        ((), "No request came in the whole run."),
+    ],
+    ids=["none refused", "one refused", "one refused for nothing", "none failed", "no request"],
+)
+def test_none_and_one_are_told_as_a_person_would(outcomes: tuple[int, ...], words: str) -> None:
+    result = made_up((OPEN, 12), (HALF_OPEN, 24), (CLOSED, 25), outcomes=outcomes)
+
+    assert words in explain(result)
+
+
+def test_a_single_failure_has_a_single_caller() -> None:
+    without, never_opened = made_up(kind="none"), made_up()
+
+    assert explain(without).endswith("1 call failed, and its caller waited 1 s.")
+    assert explain(never_opened).endswith("1 call failed and cost its caller 1 s of waiting.")
+
+
+@pytest.mark.parametrize(
+    ("calls", "words"),
+    [
+        (9, "9 s"),
+        (599, "599 s"),
+        (600, "10.0 min"),
+        (35_999, "600.0 min"),
+        (36_000, "10.0 h"),
+        (4_000_000, "1,111.1 h"),
+    ],
+)
+def test_long_waits_are_told_in_the_units_the_page_uses(calls: int, words: str) -> None:
+    assert f"callers waited {words} in all" in explain(made_up(kind="none", outcomes=(FAILED,) * calls))
+
+
+# The recovery.
+
+
+@pytest.mark.parametrize("dead_s", [0.5, 1, 1.5, 2])
+@pytest.mark.parametrize("kind", ["count", "consecutive"])
+def test_a_breaker_that_opens_after_a_short_outage_recovers_when_it_closes(kind: str, dead_s: float) -> None:
+    result = run(params(kind=kind, dead_s=dead_s), SEED)
+
+    opened, _, closed = result.stretches[1:]
+    assert (opened.state, closed.state) == (OPEN, CLOSED)
+    assert opened.start_s > 20 + dead_s
+    assert measure(result)["time_to_recover_s"] == pytest.approx(closed.start_s - 20 - dead_s)
+    assert "when the dependency had already recovered" in explain(result)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected_s"),
+    [
+        ([], 0),
+        ([(OPEN, 12), (CLOSED, 15)], 0),
+        ([(OPEN, 12), (CLOSED, 21)], 1),
+        ([(OPEN, 22), (CLOSED, 23)], 3),
+        ([(OPEN, 12), (CLOSED, 21), (OPEN, 25), (CLOSED, 29)], 9),
+        ([(OPEN, 12)], None),
+        ([(OPEN, 12), (CLOSED, 21), (OPEN, 25), (HALF_OPEN, 29)], None),
+    ],
+)
+def test_recovered_means_closed_for_good(changes: list[tuple[int, float]], expected_s: float | None) -> None:
+    assert measure(made_up(*changes))["time_to_recover_s"] == expected_s
+
+
+@settings(max_examples=120, deadline=None)
+@given(values=ANY_PARAMS, seed=SEEDS)
+def test_nobody_is_refused_once_the_breaker_has_recovered(values: dict[str, Any], seed: int) -> None:
+    result = run(params(**{**values, "dead_s": 1, "recovered_s": 20}), seed)
+
+    recovered_s = measure(result)["time_to_recover_s"]
+
+    if recovered_s is not None:
+        later = result.arrival_s > result.phases[-1].start_s + recovered_s + 1e-9
+        assert not np.any(result.outcome[later] == REFUSED)
 
 
 def test_values_without_meaning_are_none() -> None:
