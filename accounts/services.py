@@ -7,8 +7,10 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -58,6 +60,7 @@ def export(user: User) -> dict[str, Any]:
     """All that is kept of one learner, ready for JSON: one key for the account and one per app that keeps something."""
     account = {
         "email": user.email,
+        "email_confirmed": EmailAddress.objects.filter(user=user, email=user.email, verified=True).exists(),
         "guest": user.is_guest,
         "since": user.created_at.isoformat(),
         "last_seen_on": user.last_seen_on.isoformat(),
@@ -78,10 +81,18 @@ def delete(user: User) -> None:
         user.delete()
 
 
-def forget_guests(unseen_days: int) -> int:
-    """Delete guests who have not come back for more than so many days. Returns how many."""
-    guests = User.objects.filter(is_guest=True, last_seen_on__lt=today() - timedelta(days=unseen_days))
-    return guests.delete()[1].get(User._meta.label, 0)
+def forget_guests(unseen_days: int, empty_handed_days: int) -> int:
+    """Delete guests who have not come back for more than so many days. Returns how many.
+
+    Those who left nothing worth keeping are given fewer days.
+    """
+    guests = User.objects.filter(is_guest=True)
+    away = guests.filter(last_seen_on__lt=today() - timedelta(days=unseen_days))
+    empty_handed = guests.filter(last_seen_on__lt=today() - timedelta(days=empty_handed_days))
+    for module in _keepers().values():
+        empty_handed = module.empty_handed(empty_handed)
+    forgotten = User.objects.filter(Q(pk__in=away.values("pk")) | Q(pk__in=empty_handed.values("pk")))
+    return forgotten.delete()[1].get(User._meta.label, 0)
 
 
 def _new_guest(request: HttpRequest) -> User:

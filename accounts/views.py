@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import services
 from accounts.forms import ReauthenticateForm
@@ -29,13 +29,13 @@ LIMITS_AT = {
 }
 
 
-@require_GET
+@require_safe
 @never_cache
 def account(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/account.html", {"learner": services.current_learner(request)})
 
 
-@require_GET
+@require_safe
 @never_cache
 def export(request: HttpRequest) -> HttpResponse:
     """All that is kept of the learner, as a JSON file."""
@@ -50,7 +50,7 @@ def export(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("password")
 @never_cache
 def delete(request: HttpRequest) -> HttpResponse:

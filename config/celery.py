@@ -37,6 +37,8 @@ app.conf.update(
     task_default_queue="interactive",
     task_create_missing_queues=False,
     worker_prefetch_multiplier=1,
+    # Nothing runs for ever: the heartbeat relies on it, and so does the visibility timeout below.
+    task_time_limit=SWEEP_TIME_LIMIT_S,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={

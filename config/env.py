@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # A unix socket's path may hold 107 bytes on Linux and 103 on macOS.
 LONGEST_SOCKET_PATH = 103
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+SCHEMES = {
+    "DATABASE_URL": ("sqlite://", "postgres://", "postgresql://"),
+    "REDIS_URL": ("redis://", "rediss://", "unix://"),
+    "EMAIL_URL": ("console://", "smtp://", "smtps://"),
+}
+
+SHORTEST_SECRET = 32
+FEWEST_DIFFERENT = 8
+# What Django's own project template writes, and so what is copied from tutorials.
+PLACEHOLDER_SECRET = "django-insecure-"  # noqa: S105 - refused, not used
 
 
 class BadEnvironment(Exception):
@@ -22,7 +38,7 @@ class BadEnvironment(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """What the environment says, checked. Paths are absolute."""
+    """What the environment says, checked. Paths are absolute. `hint`: what to tell whoever starts it, or ""."""
 
     data_dir: Path
     production: bool
@@ -40,45 +56,68 @@ class Environment:
     email_url: str
     email_from: str
     web_threads: int
+    interactive_processes: int
+    sweep_processes: int
     log_format: str
     log_level: str
+    hint: str
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Environment:
     """The environment as settings. Raises BadEnvironment naming the variable, the value and what is allowed."""
     data_dir = Path(environ.get("DATA_DIR") or ROOT / "var").resolve()
     production = _flag(environ, "PRODUCTION", False)
-    redis_url = environ.get("REDIS_URL", "")
     host = environ.get("HOST") or "127.0.0.1"
     return Environment(
         data_dir=data_dir,
         production=production,
         debug=_debug(environ, production),
         secret_key=_secret_key(environ, data_dir, production),
-        database_url=environ.get("DATABASE_URL") or f"sqlite:///{data_dir / 'halfopen.sqlite3'}",
-        redis_url=_redis_url(redis_url) if redis_url else f"unix://{redis_socket(data_dir)}",
-        redis_is_embedded=not redis_url,
+        database_url=_database_url(environ, data_dir),
+        redis_url=_redis_url(environ, data_dir),
+        redis_is_embedded=not environ.get("REDIS_URL"),
         host=host,
         port=_whole_number(environ, "PORT", 8000, 1, 65535),
         allowed_hosts=_allowed_hosts(environ, host, production),
         csrf_trusted_origins=_words(environ, "CSRF_TRUSTED_ORIGINS"),
         https=_flag(environ, "HTTPS", production),
         trusted_proxies=_whole_number(environ, "TRUSTED_PROXIES", 0, 0, 10),
-        email_url=_email_url(environ),
+        email_url=_email_url(environ, production),
         email_from=environ.get("EMAIL_FROM") or "Halfopen <halfopen@localhost>",
         web_threads=_whole_number(environ, "WEB_THREADS", 32, 1, 512),
+        interactive_processes=_whole_number(environ, "INTERACTIVE_PROCESSES", 2, 1, 64),
+        sweep_processes=_whole_number(environ, "SWEEP_PROCESSES", 1, 1, 64),
         log_format=_one_of(environ, "LOG_FORMAT", ("console", "json"), "json" if production else "console"),
         log_level=_one_of(environ, "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+        hint=_hint(environ, host),
     )
 
 
 def redis_socket(data_dir: Path) -> Path:
-    """Where the embedded Redis listens: in the data folder, or in a private temporary one if that path is too long."""
+    """Where the embedded Redis listens: in the data folder, or in a private temporary one.
+
+    The latter if the path is too long for a socket, or holds signs that mean something else in an address.
+    """
     socket = data_dir / "redis" / "redis.sock"
-    if len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH:
+    encoded = os.fsencode(socket)
+    if len(encoded) <= LONGEST_SOCKET_PATH and quote(encoded) == str(socket):
         return socket
     name = sha256(os.fsencode(data_dir)).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"halfopen-{os.getuid()}-{name}" / "redis.sock"
+
+
+def without_password(url: str) -> str:
+    """`url` as it may be shown, whether or not it is a sound one: dots for its password and its query."""
+    shown = re.sub(r"^((?:[^:/?#@]+://)?[^:/?#@]*):.*@", r"\1:...@", url)
+    if "@" not in url:
+        # Where a port should be stands no number: perhaps a password whose host was forgotten.
+        shown = re.sub(r"(://(?:\[[^/]*\])?[^:/\[]*):[^/]*[^/\d][^/]*", r"\1:...", shown)
+    return re.sub(r"[?#].*", "?...", shown)
+
+
+def bracketed(host: str) -> str:
+    """`host` as addresses and Host headers spell it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _debug(environ: Mapping[str, str], production: bool) -> bool:
@@ -90,8 +129,12 @@ def _debug(environ: Mapping[str, str], production: bool) -> bool:
 
 def _secret_key(environ: Mapping[str, str], data_dir: Path, production: bool) -> str:
     given = environ.get("SECRET_KEY", "")
-    if given and len(given) < 32:
-        raise BadEnvironment(f"SECRET_KEY has {len(given)} characters; use at least 32 random ones")
+    if given and len(given) < SHORTEST_SECRET:
+        raise BadEnvironment(f"SECRET_KEY has {len(given)} characters; use at least {SHORTEST_SECRET} random ones")
+    if given and (different := len(set(given))) < FEWEST_DIFFERENT:
+        raise BadEnvironment(f"SECRET_KEY has {different} different characters; use at least {FEWEST_DIFFERENT}")
+    if given.startswith(PLACEHOLDER_SECRET):
+        raise BadEnvironment(f"SECRET_KEY starts with {PLACEHOLDER_SECRET}, as examples do; use a random one")
     if given:
         return given
     if production:
@@ -106,7 +149,7 @@ def _kept_secret(path: Path) -> str:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         kept = path.read_text().strip()
-        if len(kept) < 32:
+        if len(kept) < SHORTEST_SECRET:
             raise BadEnvironment(f"{path} holds {len(kept)} characters; delete it to have a new secret made") from None
         return kept
     with os.fdopen(handle, "w") as file:
@@ -114,16 +157,37 @@ def _kept_secret(path: Path) -> str:
     return secret
 
 
-def _redis_url(url: str) -> str:
-    if not url.startswith(("redis://", "rediss://", "unix://")):
-        raise BadEnvironment(f"REDIS_URL is {url}; use redis://, rediss:// or unix://")
-    return url
+def _database_url(environ: Mapping[str, str], data_dir: Path) -> str:
+    # The path may hold signs that mean something else in an address.
+    default = f"sqlite:///{quote(os.fsencode(data_dir / 'halfopen.sqlite3'))}"
+    return _url(environ, "DATABASE_URL", "sqlite:///path or postgres://user:password@host:port/name") or default
 
 
-def _email_url(environ: Mapping[str, str]) -> str:
-    url = environ.get("EMAIL_URL") or "console://"
-    if not url.startswith(("console://", "smtp://", "smtps://")):
-        raise BadEnvironment(f"EMAIL_URL is {url}; use console://, smtp://user:password@host:port or smtps://...")
+def _redis_url(environ: Mapping[str, str], data_dir: Path) -> str:
+    return _url(environ, "REDIS_URL", "redis://, rediss:// or unix://") or f"unix://{redis_socket(data_dir)}"
+
+
+def _email_url(environ: Mapping[str, str], production: bool) -> str:
+    url = _url(environ, "EMAIL_URL", "console://, smtp://user:password@host:port or smtps://...")
+    if production and not url:
+        # Printed mail puts links that let anybody in into the log, so whoever wants that has to say so.
+        raise BadEnvironment(
+            "EMAIL_URL is empty and PRODUCTION is true; use smtp://user:password@host:port, or console:// to print mail"
+        )
+    return url or "console://"
+
+
+def _url(environ: Mapping[str, str], name: str, allowed: str) -> str:
+    """The address in variable `name`, "" if there is none. `allowed` names the schemes in words."""
+    url = environ.get(name, "")
+    if url and not url.startswith(SCHEMES[name]):
+        raise BadEnvironment(f"{name} is {without_password(url)}; use {allowed}")
+    try:
+        port = urlsplit(url).port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise BadEnvironment(f"{name} is {without_password(url)}; its port must be a whole number from 1 to 65535")
     return url
 
 
@@ -133,7 +197,16 @@ def _allowed_hosts(environ: Mapping[str, str], host: str, production: bool) -> t
         return given
     if production:
         raise BadEnvironment("ALLOWED_HOSTS is empty and PRODUCTION is true; name the hosts, separated by commas")
-    return ("localhost", "127.0.0.1", "[::1]", host)
+    return (*LOCAL_NAMES, bracketed(host))
+
+
+def _hint(environ: Mapping[str, str], host: str) -> str:
+    if host not in EVERY_ADDRESS or _words(environ, "ALLOWED_HOSTS"):
+        return ""
+    return (
+        f"HOST is {host}, but only {', '.join(LOCAL_NAMES)} are answered; for others set ALLOWED_HOSTS to the names or "
+        "addresses they open, separated by commas"
+    )
 
 
 def _words(environ: Mapping[str, str], name: str) -> tuple[str, ...]:

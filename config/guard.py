@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 GRACE_S = 5.0
@@ -23,7 +24,8 @@ def main(leftovers: list[Path]) -> None:
     if groups:
         stop(groups)
         for path in leftovers:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
 
 
 def stop(groups: set[int]) -> None:

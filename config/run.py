@@ -18,14 +18,13 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from config import redis_server
-from config.env import ROOT, BadEnvironment, Environment, read
+from config.env import EVERY_ADDRESS, ROOT, BadEnvironment, Environment, bracketed, read
 from config.parts import Parts, PartStopped, Stopped
 from config.queues import QUEUES
 
 LOCK_PATIENCE_S = 2.0
 READY_PATIENCE_S = 60.0
 REDIS_PATIENCE_S = 30.0
-PROCESSES = {"interactive": 2, "sweeps": 1}
 
 
 class CannotStart(Exception):
@@ -35,6 +34,8 @@ class CannotStart(Exception):
 def main() -> int:
     """Exit code 0 when asked to stop, 1 when it cannot start or a part ended by itself."""
     os.chdir(ROOT)
+    # What is made in the data folder, here and in every part, is for its owner only.
+    os.umask(0o077)
     try:
         here = environment()
         with only_one_in(here.data_dir) as lock:
@@ -65,17 +66,21 @@ def environment() -> Environment:
 def serve(here: Environment, lock: int) -> None:
     """Prepare, start every part, say when they are ready, and watch them until the end."""
     redis_socket = Path(here.redis_url.removeprefix("unix://")) if here.redis_is_embedded else None
-    with Parts(kept_by_guard=[lock], leftovers=[redis_socket] if redis_socket else []) as parts:
+    leftovers = redis_server.leftovers(redis_socket, here.data_dir) if redis_socket else []
+    with Parts(kept_by_guard=[lock], leftovers=leftovers) as parts:
         if parts.finish("set-up", [sys.executable, "manage.py", "prepare"]) != 0:
             sys.exit(1)  # the step has said why
         try:
             if redis_socket:
                 start_redis(parts, redis_socket, here.data_dir)
-            for queue in QUEUES:
-                parts.start(f"the {queue} worker", worker(queue), {"REMAP_SIGTERM": "SIGQUIT"}, only_logs=True)
+            for queue, processes in zip(QUEUES, (here.interactive_processes, here.sweep_processes), strict=True):
+                command = worker(queue, processes)
+                parts.start(f"the {queue} worker", command, {"REMAP_SIGTERM": "SIGQUIT"}, only_logs=True)
             parts.start("the web server", [sys.executable, "-m", "config.web"])
             wait_until_ready(parts, here)
             _say(f"Halfopen is ready: {address(here)} (Ctrl-C stops it)")
+            if here.hint:
+                _say(here.hint)
             while True:
                 parts.watch()
         finally:
@@ -124,9 +129,9 @@ def start_redis(parts: Parts, redis_socket: Path, data_dir: Path) -> None:
         raise CannotStart(f"the embedded Redis does not answer within {REDIS_PATIENCE_S:g} s; its log is {log}")
 
 
-def worker(queue: str) -> list[str]:
-    """The command line of the Celery worker that serves `queue`."""
-    options = ["--pool=prefork", f"--concurrency={PROCESSES[queue]}", "--without-gossip", "--without-mingle"]
+def worker(queue: str, processes: int) -> list[str]:
+    """The command line of the Celery worker that serves `queue` with so many processes."""
+    options = ["--pool=prefork", f"--concurrency={processes}", "--without-gossip", "--without-mingle"]
     celery = [sys.executable, "-m", "celery", "--quiet", "--app=config.celery", "worker"]
     # Long work yields the processor to the work somebody waits for.
     polite = ["nice", "-n", "10"] if queue == "sweeps" else []
@@ -144,7 +149,7 @@ def wait_until_ready(parts: Parts, here: Environment) -> None:
 
 def address(here: Environment) -> str:
     """Where a browser on this machine finds it."""
-    return f"http://{_bracketed(_reachable(here.host))}:{here.port}"
+    return f"http://{bracketed(_reachable(here.host))}:{here.port}"
 
 
 def _readiness(here: Environment) -> str | None:
@@ -164,11 +169,7 @@ def _readiness(here: Environment) -> str | None:
 
 
 def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared with, not bound to
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    return dict(zip(EVERY_ADDRESS, ("127.0.0.1", "::1"), strict=True)).get(host, host)
 
 
 def _locked(lock: int) -> bool:

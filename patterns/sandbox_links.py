@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from sandboxes.simulations import catalogue
-from sandboxes.simulations.spec import BadParams
-from sandboxes.simulations.streams import LARGEST_SEED
+from sandboxes.simulations.spec import BadParams, Simulation, parse_seed
 
 
 @dataclass(frozen=True)
@@ -28,16 +29,17 @@ def sandbox_link(reference: str) -> SandboxLink:
         known_slugs = ", ".join(known.slug for known in catalogue.CATALOGUE)
         return SandboxLink(slug, "", slug, (f"{slug or 'without a name'} does not exist; use {known_slugs}",))
     values = dict(parse_qsl(query, keep_blank_values=True))
-    canonical = urlencode(values)
+    problems = tuple(f"{slug}: {message}" for message in _problems(simulation, values))
+    return SandboxLink(slug, urlencode(values), simulation.title, problems)
+
+
+def _problems(simulation: Simulation[Any, Any], values: Mapping[str, str]) -> Iterator[str]:
     try:
-        problems = _seed_problems(values.pop("seed", "0"))
-        simulation.parse(values)
+        if "seed" in values:
+            parse_seed(values["seed"])
     except BadParams as error:
-        problems += tuple(f"{slug}: {problem.message}" for problem in error.problems)
-    return SandboxLink(slug, canonical, simulation.title, problems)
-
-
-def _seed_problems(seed: str) -> tuple[str, ...]:
-    if seed.isdecimal() and int(seed) <= LARGEST_SEED:
-        return ()
-    return (f"seed is {seed or 'empty'}; use a whole number from 0 to {LARGEST_SEED}",)
+        yield from (problem.message for problem in error.problems)
+    try:
+        simulation.parse({name: value for name, value in values.items() if name != "seed"})
+    except BadParams as error:
+        yield from (problem.message for problem in error.problems)

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from patterns.catalogue import CATEGORIES, TASKS, TITLES
 from patterns.models import Pattern
 
 
-@require_GET
+@require_safe
 def patterns(request: HttpRequest) -> HttpResponse:
     """The library: what is written, shelf by shelf."""
     written = list(Pattern.objects.only("slug", "title", "category", "order", "summary", "tasks", "sandbox"))
@@ -27,7 +27,7 @@ def patterns(request: HttpRequest) -> HttpResponse:
     return render(request, "patterns/patterns.html", context)
 
 
-@require_GET
+@require_safe
 def pattern(request: HttpRequest, slug: str) -> HttpResponse:
     """One page, as its text was loaded."""
     page = Pattern.objects.filter(slug=slug).first()

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl
 
 import yaml
 from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from patterns.catalogue import TASKS
-from patterns.content import Finding
+from patterns.content import Finding, Source
+from patterns.sandbox_links import sandbox_link
 from quizzes import lint
 from quizzes.models import Question, QuestionPattern
-from sandboxes.simulations import catalogue
-from sandboxes.simulations.spec import BadParams
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
@@ -33,12 +30,6 @@ class BankOption(Entry):
     text: Text
     correct: bool = False
     reason: Text
-
-
-class Source(Entry):
-    title: Text
-    url: Annotated[str, StringConstraints(pattern=r"^https://[^\s/]+\.[^\s]+$", max_length=500)]
-    checked: datetime.date
 
 
 class BankQuestion(Entry):
@@ -161,8 +152,8 @@ def _in_words(item: Any) -> str:
             return "is not a field of the format"
         case "string_too_short":
             return "is empty"
-        case "string_pattern_mismatch" if item["loc"][-1] == "url":
-            return f"is {item['input']}; use an address that begins with https://"
+        case "value_error":
+            return str(item["msg"]).removeprefix("Value error, ")
         case "string_pattern_mismatch":
             return f"is {item['input']}; use lower-case letters, digits and single hyphens"
         case _:
@@ -179,22 +170,9 @@ def _checked(question: BankQuestion, pattern_slugs: Collection[str]) -> Iterator
         yield "sources", "is empty; name at least one page of official documentation"
     if question.task not in TASKS:
         yield "task", f"{question.task} is not a task of the exam guide; use one of {', '.join(TASKS)}"
-    if question.sandbox and (said := _sandbox_problem(question.sandbox)):
-        yield "sandbox", said
+    if question.sandbox:
+        yield from (("sandbox", said) for said in sandbox_link(question.sandbox).problems)
     yield from lint.problems(question)
-
-
-def _sandbox_problem(address: str) -> str:
-    """What is wrong with `slug?name=value&...`, or an empty string."""
-    slug, _, query = address.partition("?")
-    known = {simulation.slug: simulation for simulation in catalogue.CATALOGUE}
-    if slug not in known:
-        return f"{slug} is not a simulation; use one of {', '.join(known)}"
-    try:
-        known[slug].parse(dict(parse_qsl(query, keep_blank_values=True)))
-    except BadParams as error:
-        return str(error)
-    return ""
 
 
 def _repeated(question: BankQuestion, seen: dict[tuple[str, str], str]) -> Iterator[lint.Problem]:

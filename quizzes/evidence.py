@@ -37,6 +37,11 @@ class Evidence:
         return 100 * low, 100 * high
 
     @property
+    def possible_answers(self) -> int:
+        """How many first answers there can be with the questions there are."""
+        return self.answered + self.unseen
+
+    @property
     def missing_answers(self) -> int:
         """How many more first answers make an interval worth showing."""
         return max(0, ENOUGH_ANSWERS - self.answered)

@@ -1,10 +1,10 @@
-"""What practice keeps for a learner: exported, and moved from a guest to an account."""
+"""What practice keeps for a learner: exported, moved from a guest to an account, or not worth keeping."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
 from quizzes.models import Answer, PracticeSession
@@ -34,6 +34,11 @@ def merge(guest: User, user: User) -> None:
     Answer.objects.filter(learner=guest).update(learner=user)
 
 
+def empty_handed(learners: QuerySet[User]) -> QuerySet[User]:
+    """Those who never answered a question, whatever they began."""
+    return learners.filter(answers__isnull=True)
+
+
 def _session(session: PracticeSession) -> dict[str, Any]:
     return {
         "id": str(session.id),
@@ -49,6 +54,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     return {
         "question": answer.question_id,
         "stem": answer.question.stem,
+        "options_as_shown": [options[place]["text"] for place in answer.shown],
         "chosen": [options[place]["text"] for place in answer.chosen],
         "certainty": answer.certainty,
         "correct": answer.correct,

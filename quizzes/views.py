@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.middleware import HtmxDetails
 
 from accounts.services import current_learner, learner_for
 from patterns.catalogue import TITLES
-from quizzes import evidence
+from quizzes import evidence, limits
 from quizzes import practice as practising
 from quizzes.forms import AnswerForm, ChooseForm
 from quizzes.models import Answer, Certainty, PracticeSession, Question
@@ -37,14 +37,13 @@ def practice(request: HttpRequest) -> HttpResponse:
         pattern, length = form.cleaned_data["pattern"], form.cleaned_data["length"]
         questions = practising.offered(pattern)
         if questions.exists():
-            return redirect(_first(practising.start(learner_for(request), questions, length, pattern)))
-    unfinished = next((standing for standing in _recent(request) if standing.next_number), None)
-    context = {"form": form, "any_offered": practising.offered().exists(), "unfinished": unfinished}
+            return _begin(request, questions, length, pattern)
+    context = {"form": form, "any_offered": practising.offered().exists(), "unfinished": _unfinished(request)}
     return render(request, "quizzes/practice.html", context, status=422 if form.errors else 200)
 
 
 @never_cache
-@require_GET
+@require_safe
 @vary_on_headers("HX-Request")
 def about(request: HtmxRequest, pattern: str) -> HttpResponse:
     """The questions on one pattern in a few lines, for that pattern's page."""
@@ -74,7 +73,7 @@ def question(request: HtmxRequest, session_id: UUID, number: int) -> HttpRespons
 
 
 @never_cache
-@require_GET
+@require_safe
 def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """How a session went, or how far it has come."""
     standing = practising.standing(_session_or_404(request, session_id))
@@ -82,6 +81,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     lines = [
         {"number": number, "question": questions[id], "answer": standing.answers.get(id)}
         for number, id in enumerate(standing.session.question_ids, start=1)
+        if id in questions
     ]
     return render(request, "quizzes/session.html", {"standing": standing, "session": standing.session, "lines": lines})
 
@@ -93,17 +93,17 @@ def again(request: HttpRequest, session_id: UUID) -> HttpResponse:
     questions = practising.offered().filter(id__in=finished.wrong_ids)
     if not questions.exists():
         return redirect(finished.session)
-    new = practising.start(finished.session.learner, questions, len(finished.wrong_ids), finished.session.pattern)
-    return redirect(_first(new))
+    return _begin(request, questions, len(finished.wrong_ids), finished.session.pattern)
 
 
 @never_cache
-@require_GET
+@require_safe
 def progress(request: HttpRequest) -> HttpResponse:
     """What the learner's answers show so far, pattern by pattern."""
     told = evidence.of_learner(current_learner(request))
     context = {
         "evidence": [(slug, TITLES.get(slug, slug), of_pattern) for slug, of_pattern in told.items()],
+        "enough_answers": evidence.ENOUGH_ANSWERS,
         "standings": _recent(request),
     }
     return render(request, "quizzes/progress.html", context)
@@ -117,7 +117,10 @@ def _session_or_404(request: HttpRequest, session_id: UUID) -> PracticeSession:
 def _question_or_404(session: PracticeSession, number: int) -> Question:
     if not 1 <= number <= len(session.question_ids):
         raise Http404(f"there is no question {number}; this session has {len(session.question_ids)}")
-    return Question.objects.prefetch_related("patterns").get(pk=session.question_ids[number - 1])
+    asked = Question.objects.prefetch_related("patterns").filter(pk=session.question_ids[number - 1]).first()
+    if asked is None:
+        raise Http404(f"question {number} of this session is no longer in the bank")
+    return asked
 
 
 def _record_or_404(session: PracticeSession, asked: Question, form: AnswerForm) -> None:
@@ -156,5 +159,17 @@ def _recent(request: HttpRequest) -> list[practising.Standing]:
     return [practising.standing(session) for session in sessions]
 
 
-def _first(session: PracticeSession) -> str:
-    return reverse("practice_question", args=[session.id, 1])
+def _begin(request: HttpRequest, questions: QuerySet[Question], most: int, pattern: str) -> HttpResponse:
+    """Start a session and open its first question, or say that too many have been started."""
+    if not limits.may_start(request):
+        context = {"most": limits.MOST_STARTS, "unfinished": _unfinished(request)}
+        response = render(request, "quizzes/too_many.html", context, status=429)
+        response["Retry-After"] = str(limits.WINDOW_S)
+        return response
+    session = practising.start(learner_for(request), questions, most, pattern)
+    return redirect("practice_question", session.id, 1)
+
+
+def _unfinished(request: HttpRequest) -> practising.Standing | None:
+    """The latest session that still has a question to answer."""
+    return next((standing for standing in _recent(request) if standing.next_number), None)

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.spec import Metric, Simulation
 
+SECONDS = {"s": 1.0, "ms": 0.001}
 SIZES = ((140, "s"), (210, "m"))
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A headline number as it is shown: 12,345.6 with its unit, or a dash where the metric is undefined."""
+    """A headline number as it is shown: 12,345.6 with its unit, or words where the metric is undefined."""
 
     metric: Metric
     value: str
@@ -45,25 +47,12 @@ def present(simulation: Simulation[Any, Any], result: Mapping[str, Any]) -> Pres
     )
 
 
-def number(value: float, digits: int) -> str:
-    """A number with commas between thousands: 12,345.6."""
-    return f"{value:,.{digits}f}"
-
-
 def _figure(metric: Metric, value: float | None) -> Figure:
     if value is None:
-        return Figure(metric, "–", "")
-    unit, value, digits = _scaled(metric, value)
-    return Figure(metric, number(value, digits), unit)
-
-
-def _scaled(metric: Metric, value: float) -> tuple[str, float, int]:
-    """Seconds past ten minutes are easier to read as minutes or hours, and small milliseconds as they are."""
-    if metric.unit == "s" and abs(value) >= 36_000:
-        return "h", value / 3600, 1
-    if metric.unit == "s" and abs(value) >= 600:
-        return "min", value / 60, 1
-    return metric.unit, value, metric.digits
+        return Figure(metric, metric.undefined, "")
+    if metric.unit in SECONDS:
+        return Figure(metric, *duration(value * SECONDS[metric.unit]))
+    return Figure(metric, f"{value:,.{metric.digits}f}", metric.unit)
 
 
 def _size(height_px: int) -> str:

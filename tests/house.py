@@ -89,9 +89,14 @@ def processes_of(data_dir: Path) -> Mapping[int, str]:
     return {process: command for process, command in found.items() if command}
 
 
+def processes_with(data_dir: Path, words: str) -> list[int]:
+    """The ids of the processes of the house whose command line holds `words`."""
+    return [process for process, command in processes_of(data_dir).items() if words in command]
+
+
 def process_of(data_dir: Path, words: str) -> int:
     """The id of the oldest process of the house whose command line holds `words`."""
-    return min(process for process, command in processes_of(data_dir).items() if words in command)
+    return min(processes_with(data_dir, words))
 
 
 def wait_for(condition, patience_s: float) -> None:

@@ -92,7 +92,11 @@ class Better(StrEnum):
 
 @dataclass(frozen=True)
 class Metric:
-    """A headline number: a name with its unit (`p99_ms`), what it means, and which way is better."""
+    """A headline number: a name with its unit (`p99_ms`), what it means, and which way is better.
+
+    `digits` are shown after the point, except for times, which are told in the unit that fits. `undefined` is
+    what a person reads where a run has no value.
+    """
 
     name: str
     label: str
@@ -101,6 +105,7 @@ class Metric:
     better: Better = Better.NEITHER
     digits: int = 1
     headline: bool = True
+    undefined: str = "–"
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,13 @@ class Simulation(Generic[P, R]):
         asked = self.requests(params)
         if asked > self.max_requests:
             raise BadParams(
-                (Problem(None, f"this run has about {asked:,} requests; use at most {self.max_requests:,}"),)
+                (
+                    Problem(
+                        None,
+                        f"this run has about {asked:,} requests; use at most {self.max_requests:,}: "
+                        "fewer arrivals, or a shorter run",
+                    ),
+                )
             )
         return params
 

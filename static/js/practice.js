@@ -1,7 +1,15 @@
 // Keys for a question (A-F or 1-6, Enter, G U S, N) and the focus after an answer. Without this file everything works by hand.
 const SWITCH = "practice-keys";
+const keySwitch = document.querySelector("[data-key-switch]");
+const box = keySwitch.querySelector("input");
 
-const keysAreOn = () => localStorage.getItem(SWITCH) !== "off";
+const kept = () => {
+  try {
+    return localStorage.getItem(SWITCH);
+  } catch {
+    return null;
+  }
+};
 
 const isTyping = (element) =>
   element.isContentEditable || element.matches("textarea, select, input:not([type=radio], [type=checkbox])");
@@ -20,7 +28,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches("#question input")) {
     document.querySelector("#question .certainty button").focus();
     event.preventDefault();
-  } else if (event.key.length === 1 && keysAreOn() && !isTyping(event.target) && press(event.key.toLowerCase())) {
+  } else if (event.key.length === 1 && box.checked && !isTyping(event.target) && press(event.key.toLowerCase())) {
     event.preventDefault();
   }
 });
@@ -29,8 +37,12 @@ document.addEventListener("htmx:after:swap", () => {
   document.querySelector("#question [data-takes-focus]")?.focus();
 });
 
-const keySwitch = document.querySelector("[data-key-switch]");
 keySwitch.hidden = false;
-const box = keySwitch.querySelector("input");
-box.checked = keysAreOn();
-box.addEventListener("change", () => localStorage.setItem(SWITCH, box.checked ? "on" : "off"));
+box.checked = kept() !== "off";
+box.addEventListener("change", () => {
+  try {
+    localStorage.setItem(SWITCH, box.checked ? "on" : "off");
+  } catch {
+    // Without storage the choice lasts for this page.
+  }
+});

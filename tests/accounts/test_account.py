@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import Client
 from django.urls import reverse
 
@@ -64,12 +65,31 @@ def test_a_guest_can_download_too(client, guest):
 
     assert data["account"] == {
         "email": None,
+        "email_confirmed": False,
         "guest": True,
         "since": guest.created_at.isoformat(),
         "last_seen_on": guest.last_seen_on.isoformat(),
         "last_sign_in": None,
     }
     assert data["tests"] == {"notes": ["mine"]}
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_the_download_says_whether_the_address_is_confirmed(client, user, confirmed):
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=confirmed)
+    client.force_login(user)
+
+    data = client.get(reverse("account_export")).json()
+
+    assert data["account"]["email_confirmed"] is confirmed
+
+
+@pytest.mark.parametrize("name", ["account", "account_export", "account_delete"])
+def test_a_page_answers_to_those_who_ask_for_its_head_alone(client, guest, name):
+    response = client.head(reverse(name))
+
+    assert response.status_code == 200
+    assert response.content == b""
 
 
 @pytest.mark.parametrize("name", ["account_export", "account_delete"])

@@ -97,7 +97,8 @@ def test_a_guest_is_seen_once_a_day(guest, request_of, django_assert_num_queries
 
 def test_guests_who_stay_away_are_forgotten_and_accounts_are_not(user):
     old, edge = User.objects.create_guest(), User.objects.create_guest()
-    keeping.note(old, "old")
+    for guest in (old, edge):
+        keeping.note(guest, "worth keeping")
     User.objects.filter(pk__in=[old.pk, user.pk]).update(last_seen_on=today() - timedelta(days=181))
     User.objects.filter(pk=edge.pk).update(last_seen_on=today() - timedelta(days=180))
     out = StringIO()
@@ -109,6 +110,18 @@ def test_guests_who_stay_away_are_forgotten_and_accounts_are_not(user):
     assert keeping.notes(old) == []
 
 
-def test_forgetting_refuses_a_number_of_days_that_is_none():
-    with pytest.raises(CommandError, match="--days is 0; use a whole number from 1"):
-        call_command("forget_guests", days=0)
+def test_guests_who_kept_nothing_are_forgotten_sooner(user):
+    old, edge, busy = (User.objects.create_guest() for _ in range(3))
+    keeping.note(busy, "worth keeping")
+    User.objects.filter(pk__in=[old.pk, busy.pk, user.pk]).update(last_seen_on=today() - timedelta(days=8))
+    User.objects.filter(pk=edge.pk).update(last_seen_on=today() - timedelta(days=7))
+
+    call_command("forget_guests", stdout=StringIO())
+
+    assert set(User.objects.all()) == {user, edge, busy}
+
+
+@pytest.mark.parametrize(("option", "name"), [("days", "--days"), ("empty_handed_days", "--empty-handed-days")])
+def test_forgetting_refuses_a_number_of_days_that_is_none(option, name):
+    with pytest.raises(CommandError, match=f"{name} is 0; use a whole number from 1"):
+        call_command("forget_guests", **{option: 0})

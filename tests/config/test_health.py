@@ -5,7 +5,7 @@ import pytest
 import redis
 
 from config import health
-from config.queues import HEARTBEAT_KEPT_S, heartbeat_key
+from config.queues import HEARTBEAT_KEPT_S, heartbeats_key
 from tests.servers import private_redis
 
 
@@ -22,7 +22,7 @@ def beats(redis_url, settings):
     with redis.Redis.from_url(redis_url) as store:
         store.flushall()
         for queue in ("interactive", "sweeps"):
-            store.set(heartbeat_key(queue), time.time())
+            store.zadd(heartbeats_key(queue), {f"{queue}@here": time.time()})
         yield store
 
 
@@ -54,7 +54,7 @@ def test_ready_when_every_part_answers(client, beats, database_answers):
 
 
 def test_a_worker_that_has_fallen_silent_is_named(client, beats, database_answers):
-    beats.set(heartbeat_key("sweeps"), time.time() - HEARTBEAT_KEPT_S - 1)
+    beats.zadd(heartbeats_key("sweeps"), {"sweeps@here": time.time() - HEARTBEAT_KEPT_S - 1})
 
     answer = client.get("/readyz")
 
@@ -64,12 +64,28 @@ def test_a_worker_that_has_fallen_silent_is_named(client, beats, database_answer
 
 
 def test_a_worker_that_was_never_there_is_named(client, beats, database_answers):
-    beats.delete(heartbeat_key("interactive"))
+    beats.delete(heartbeats_key("interactive"))
 
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
     assert answer.json()["interactive"] == "no worker has answered in the last 8 s"
+
+
+def test_one_silent_worker_does_no_harm_while_another_serves_its_queue(client, beats, database_answers):
+    beats.zadd(heartbeats_key("sweeps"), {"sweeps@elsewhere": time.time() - HEARTBEAT_KEPT_S - 1})
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
+def test_whoever_asks_for_the_headers_only_gets_them(path, client, beats, database_answers):
+    answer = client.head(path)
+
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 def test_a_redis_that_is_down_is_named_without_its_password(client, settings, database_answers):

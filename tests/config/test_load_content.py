@@ -1,4 +1,4 @@
-"""`manage.py load_content`: everything is loaded, or nothing."""
+"""`manage.py load_content`: everything is loaded, or nothing. A start goes on with what there is."""
 
 from io import StringIO
 from pathlib import Path
@@ -8,9 +8,10 @@ import pytest
 import yaml
 from django.core.management import call_command
 
-from config.management.commands import load_content
+from accounts.models import User
+from config.management.commands import load_content, prepare
 from patterns.models import LoadedContent, Pattern
-from quizzes.models import Question
+from quizzes.models import Answer, PracticeSession, Question
 from tests.patterns.pages import write_page
 
 pytestmark = pytest.mark.django_db
@@ -148,3 +149,50 @@ def test_a_question_about_a_page_that_is_not_there_is_named(pages, bank):
 
     assert code == 1
     assert "no-such-thing" in err
+
+
+def answer_the_question() -> None:
+    learner = User.objects.create_guest()
+    Answer.objects.create(
+        session=PracticeSession.objects.create(learner=learner, question_ids=["bulkhead-01"]),
+        learner=learner,
+        question=Question.objects.get(),
+        shown=[0, 1, 2, 3],
+        chosen=[0],
+        certainty="sure",
+        correct=True,
+        first_exposure=True,
+    )
+
+
+def test_a_start_goes_on_with_the_old_content_when_an_answered_question_has_changed(pages, bank, capsys):
+    load()
+    answer_the_question()
+    write_bank(bank, {**QUESTION, "stem": f"{QUESTION['stem']} Think of threads."})
+
+    prepare.load_content()
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Halfopen keeps the content it has, because the new one cannot be loaded: bulkhead.yaml: ")
+    assert "bulkhead-01: has answers" in line
+    assert Question.objects.get().stem == QUESTION["stem"]
+    assert load()[0] == 1
+
+
+def test_a_start_goes_on_with_the_old_content_when_a_page_is_broken(pages, bank, capsys):
+    load()
+    write_page(pages, tasks=["9.9"], order=-1)
+
+    prepare.load_content()
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot be loaded: bulkhead.md: " in line
+    assert line.endswith("(and 2 more; `manage.py load_content` names them)")
+    assert Pattern.objects.count() == 1
+
+
+def test_a_first_start_without_sound_content_is_refused(pages, bank):
+    write_page(pages, tasks=["9.9"])
+
+    with pytest.raises(SystemExit, match=r"bulkhead\.md: tasks: there is no task 9\.9"):
+        prepare.load_content()

@@ -64,6 +64,22 @@ def test_a_librarys_line_leaves_as_json_with_the_requests_id(json_line):
     assert (line["level"], line["logger"], line["request_id"]) == ("warning", "some.library", "abcdefgh")
 
 
+def test_the_fields_a_library_adds_to_its_line_are_kept(json_line):
+    logging.getLogger("some.library").warning("mail_not_sent", extra={"template": "account/email/welcome"})
+
+    assert json_line()["template"] == "account/email/welcome"
+
+
+def test_the_request_django_adds_to_its_line_is_not_written_out(json_line):
+    request = RequestFactory().get("/account/password/reset/key/1-abc-secret/")
+
+    logging.getLogger("django.security").warning("refused", extra={"request": request, "status_code": 400})
+
+    line = json_line()
+    assert line["status_code"] == 400
+    assert "abc-secret" not in json.dumps(line)
+
+
 def test_a_traceback_in_json_shows_no_local_variables(json_line):
     password = "hunter2-hunter2"  # noqa: F841 - the local variable that must not be shown
 

@@ -35,8 +35,25 @@ def test_only_its_owner_reaches_the_server_and_nobody_by_the_network(socket, tmp
 
     assert socket.parent.stat().st_mode & 0o777 == 0o700
     assert settings["port"] == "0"
-    assert settings["maxmemory-policy"] == "noeviction"
     assert settings["appendonly"] == "yes"
+
+
+def test_when_memory_runs_out_results_go_and_queues_stay(socket, tmp_path):
+    process = serve(socket, tmp_path)
+    with redis.Redis.from_url(f"unix://{socket}") as store:
+        limit = store.config_get("maxmemory")["maxmemory"]
+        store.lpush("interactive", "a task")
+        store.config_set("maxmemory", store.info("memory")["used_memory"] + 2_000_000)
+
+        for number in range(100):
+            store.set(f"run:{number}", "x" * 100_000, ex=3600)
+
+        results, queue = len(store.keys("run:*")), store.llen("interactive")
+    end(process)
+
+    assert int(limit) == 256 * 1024 * 1024
+    assert 0 < results < 100
+    assert queue == 1
 
 
 def test_what_was_written_survives_a_stop_and_a_kill_leaves_no_obstacle(socket, tmp_path):
@@ -82,6 +99,7 @@ def test_a_temporary_folder_of_the_socket_goes_with_it(tmp_path):
     redis_server.prepare_folders(socket, data_dir)
     socket.touch()
 
+    redis_server.remove_socket(socket, data_dir)
     redis_server.remove_socket(socket, data_dir)
 
     assert not socket.parent.exists()

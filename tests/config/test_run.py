@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 
 import pytest
@@ -103,6 +105,77 @@ def test_a_second_one_in_the_same_folder_is_refused_and_the_first_goes_on(starte
         assert json.load(answer)["ready"]
 
 
+@pytest.mark.e2e
+def test_a_worker_whose_pool_hangs_is_not_ready_until_it_goes_on(started):
+    _, *children = sorted(house.processes_with(started.data_dir, "--queues=interactive"))
+
+    for child in children:
+        os.kill(child, signal.SIGSTOP)
+    house.wait_for(lambda: readiness(started)["interactive"] != "ok", patience_s=20)
+    hanging = readiness(started)
+    for child in children:
+        os.kill(child, signal.SIGCONT)
+    house.wait_for(lambda: readiness(started)["interactive"] == "ok", patience_s=20)
+
+    assert len(children) == 2
+    assert hanging["interactive"] == "no worker has answered in the last 8 s"
+    assert hanging["sweeps"] == "ok"
+    assert readiness(started)["ready"]
+
+
+@pytest.mark.e2e
+def test_what_it_makes_is_readable_by_its_owner_only_even_in_a_folder_that_is_not(tmp_path, data_dir):
+    open_folder = tmp_path / "open#folder"
+    open_folder.mkdir(mode=0o755)
+    # Compiling the kernels anew would take the longest part of this test.
+    if (data_dir / "kernels").exists():
+        shutil.copytree(data_dir / "kernels", open_folder / "kernels")
+    variables = {"HOST": "0.0.0.0", "INTERACTIVE_PROCESSES": "1", "SWEEP_PROCESSES": "2"}
+
+    running = house.start(open_folder, tmp_path / "log", **variables)
+    running.wait_until_ready()
+    house.wait_for(lambda: "ALLOWED_HOSTS" in running.log, patience_s=5)
+    interactive = house.processes_with(open_folder, "--queues=interactive")
+    sweeps = house.processes_with(open_folder, "--queues=sweeps")
+    running.stop()
+
+    # Static files are for everybody; the kernels have been copied.
+    made = [path for path in open_folder.rglob("*") if not {"static", "kernels"} & set(path.parts)]
+    assert (open_folder / "halfopen.sqlite3") in made
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
+    assert (len(interactive), len(sweeps)) == (2, 3)
+    assert "HOST is 0.0.0.0, but only localhost, 127.0.0.1, [::1] are answered" in running.log
+
+
+def test_the_signals_of_the_process_are_as_before_when_its_parts_have_ended():
+    script = """
+import os, signal
+from config.parts import Parts
+before = sorted(os.listdir("/proc/self/fd"))
+parts = Parts()
+with parts:
+    pass
+print(sorted(os.listdir("/proc/self/fd")) == before, signal.set_wakeup_fd(-1))
+"""
+
+    done = subprocess.run([sys.executable, "-c", script], cwd=house.ROOT, capture_output=True, text=True, timeout=20)
+
+    assert done.stdout == "True -1\n", done.stderr
+
+
+def test_the_guard_removes_what_a_killed_supervisor_leaves(tmp_path):
+    folder = tmp_path / "halfopen-0-abc"
+    folder.mkdir()
+    (folder / "redis.sock").touch()
+    part = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    command = [sys.executable, str(house.ROOT / "config" / "guard.py"), str(folder / "redis.sock"), str(folder)]
+
+    subprocess.run(command, input=f"+{part.pid}\n", text=True, timeout=20, check=True)
+
+    assert part.wait(timeout=5) == -signal.SIGTERM
+    assert not folder.exists()
+
+
 def test_a_port_in_use_is_named_before_anything_starts(data_dir):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -145,6 +218,9 @@ def test_a_dead_database_is_named_without_its_password(data_dir):
     [
         ({"PORT": "eighty"}, "PORT is eighty; use a whole number from 1 to 65535"),
         ({"HOST": "192.0.2.1"}, "HOST is 192.0.2.1; use an address of this machine, such as 127.0.0.1 or 0.0.0.0"),
+        ({"DATABASE_URL": "postgres://h:99x/db"}, "DATABASE_URL is postgres://h:.../db; its port must be"),
+        ({"DATABASE_URL": "postgres://127.0.0.1"}, "DATABASE_URL is postgres://127.0.0.1; it cannot be opened"),
+        ({"REDIS_URL": "redis://h?db=x"}, "REDIS_URL is redis://h?...; no Redis answers there"),
         ({"PRODUCTION": "true"}, "SECRET_KEY is empty and PRODUCTION is true"),
         ({"DATA_DIR": "/proc/halfopen"}, "DATA_DIR: /proc/halfopen cannot be used"),
     ],
@@ -165,6 +241,15 @@ def test_the_address_it_prints_is_one_a_browser_can_open(host, shown, tmp_path):
     here = env.read({"HOST": host, "DATA_DIR": str(tmp_path)})
 
     assert run.address(here) == shown
+
+
+def readiness(running):
+    try:
+        with urllib.request.urlopen(f"{running.url}/readyz", timeout=5) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as answer:
+        with answer:
+            return json.load(answer)
 
 
 def left_behind(data_dir):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ NewContext = Callable[..., BrowserContext]
 def new_context(chromium: Browser, base_url: str) -> Iterator[NewContext]:
     """Makes browser contexts (`color_scheme="dark"`, `java_script_enabled=False`...) that are closed after the test.
 
-    `refusing` names an address that is to be answered with a 4xx status, which the browser logs as an error.
+    `refusing` names how addresses end that are to be answered with a 4xx status, which the browser logs as an error.
     The test fails if a page of them logs another error, breaks the Content-Security-Policy or throws.
     """
     contexts: list[BrowserContext] = []
@@ -79,9 +79,8 @@ def new_context(chromium: Browser, base_url: str) -> Iterator[NewContext]:
         if message.type == "error" or "Content Security Policy" in message.text:
             complaints.append(f"{address}: {message.text}")
 
-    def make(refusing: str | None = None, **options: Any) -> BrowserContext:
-        if refusing:
-            refused.append(refusing)
+    def make(refusing: Collection[str] = (), **options: Any) -> BrowserContext:
+        refused.extend(refusing)
         context = chromium.new_context(**{"base_url": base_url, "locale": "en-GB", **options})
         context.set_default_timeout(15_000)
         context.on("console", note)
@@ -121,7 +120,7 @@ def axe() -> Axe:
     def violations(page: Page) -> list[str]:
         page.evaluate(AXE.read_text() + "; 0")
         # Colours in the middle of a transition are not the page's colours.
-        page.wait_for_function("document.getAnimations().every(a => a.playState !== 'running')")
+        page.wait_for_function("() => document.getAnimations().every(a => a.playState !== 'running')")
         result = page.evaluate(
             "options => axe.run(document, options)",
             {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"], "preload": False},

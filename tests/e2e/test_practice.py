@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.e2e.steps import answer, options_asked_for
+
 pytestmark = pytest.mark.e2e
 
 
@@ -15,9 +17,7 @@ def begin(page):
 
 
 def choose_as_many_as_asked(page):
-    several = page.locator("#question input[type=checkbox]").count()
-    asked = (3 if "THREE" in page.inner_text("#stem") else 2) if several else 1
-    for key in ["a", "2", "c"][:asked]:
+    for key in ["a", "2", "c"][: options_asked_for(page)]:
         page.keyboard.press(key)
 
 
@@ -48,15 +48,29 @@ def test_single_keys_can_be_switched_off_for_good(page):
     expect(page.locator("#question :checked")).to_have_count(0)
 
 
+def test_keys_work_and_can_be_switched_off_where_the_browser_keeps_nothing(new_context):
+    context = new_context()
+    context.add_init_script(
+        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('blocked', 'SecurityError') }})"
+    )
+    page = context.new_page()
+    begin(page)
+
+    page.keyboard.press("a")
+    expect(page.locator("#question :checked")).to_have_count(1)
+    page.locator(".key-help summary").click()
+    page.get_by_label("Single keys are on").uncheck()
+    page.keyboard.press("u")
+
+    expect(page.get_by_label("Single keys are on")).not_to_be_checked()
+    expect(page.locator("#verdict")).to_have_count(0)
+
+
 def test_a_question_is_answered_without_javascript(new_context):
     page = new_context(java_script_enabled=False).new_page()
     begin(page)
-    several = page.locator("#question input[type=checkbox]").count()
-    asked = (3 if "THREE" in page.inner_text("#stem") else 2) if several else 1
-    for option in page.locator("label.opt").all()[:asked]:
-        option.click()
 
-    page.get_by_role("button", name="Sure", exact=True).click()
+    answer(page, "Sure")
 
     expect(page).to_have_url(re.compile(r"/1/#verdict$"))
     expect(page.locator(".why").first).to_be_visible()

@@ -141,6 +141,8 @@ def test_a_sandbox_stands_apart_with_its_settings():
         ("circuit-breaker?nonsense=1", "nonsense is not a parameter; use"),
         ("circuit-breaker?failure_rate_threshold=200", "failure_rate_threshold is 200; use"),
         ("circuit-breaker?seed=-1", "seed is -1; use a whole number"),
+        ("circuit-breaker?seed=", "seed is empty; use a whole number"),
+        ("circuit-breaker?seed=٣", "seed is ٣; use a whole number"),
     ],
 )
 def test_a_sandbox_that_cannot_be_opened_is_named(reference, words):

@@ -124,6 +124,14 @@ def test_a_page_that_is_not_there_says_so_and_leads_on(client, slug, words):
     assert 'href="/patterns/"' in text_of(response)
 
 
+@pytest.mark.parametrize("address", ["/patterns/", "/patterns/bulkhead/"])
+def test_a_page_answers_to_those_who_ask_for_its_head_alone(client, page, address):
+    response = client.head(address)
+
+    assert response.status_code == 200
+    assert response.content == b""
+
+
 def test_an_unknown_address_does_not_name_our_insides(client):
     response = client.get("/no/such/place/")
 

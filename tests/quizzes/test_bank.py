@@ -58,15 +58,16 @@ def test_a_finding_names_the_file_the_question_and_the_field(tmp_path):
         (
             {"sources": [{"title": "x", "url": "http://x.org/", "checked": "2026-01-01"}]},
             "sources[1].url",
-            "begins with https",
+            "address http://x.org/ is not sound; use a full https:// address",
         ),
         ({"level": "guess"}, "level", "'recall', 'apply' or 'analyse'"),
         ({"colour": "red"}, "colour", "is not a field of the format"),
         ({"stem": "  "}, "stem", "is empty"),
         ({"id": "Circuit Breaker"}, "id", "is Circuit Breaker; use lower-case"),
-        ({"sandbox": "circuit-braker"}, "sandbox", "circuit-braker is not a simulation; use one of circuit-breaker"),
+        ({"sandbox": "circuit-braker"}, "sandbox", "circuit-braker does not exist; use circuit-breaker"),
         ({"sandbox": "circuit-breaker?kinds=none"}, "sandbox", "kinds is not a parameter"),
         ({"sandbox": "circuit-breaker?failure_rate_threshold=120"}, "sandbox", "failure_rate_threshold is 120; use"),
+        ({"sandbox": "circuit-breaker?seed=-1"}, "sandbox", "seed is -1; use a whole number from 0 to"),
     ],
 )
 def test_a_field_that_does_not_fit_is_found(tmp_path, changes, where, said):
@@ -76,6 +77,12 @@ def test_a_field_that_does_not_fit_is_found(tmp_path, changes, where, said):
 
     assert found_where.endswith(f": {where}")
     assert said in message
+
+
+def test_a_sandbox_may_be_named_with_its_seed(tmp_path):
+    write_bank(tmp_path, entry(sandbox="circuit-breaker?kind=none&seed=3"))
+
+    assert findings(tmp_path) == []
 
 
 def test_an_option_without_a_reason_is_found_by_its_number(tmp_path):

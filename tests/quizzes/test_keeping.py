@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.services import merge_guest
-from quizzes import keeping
+from quizzes import keeping, practice
 from quizzes.models import Answer, PracticeSession
 from tests.quizzes.conftest import answer_rightly, answer_wrongly
 
@@ -27,6 +27,8 @@ def test_an_export_tells_every_session_and_answer_in_words(choice, response, lea
     (told,) = kept["sessions"]
     assert told["questions"] == [choice.id, response.id]
     (answer,) = told["answers"]
+    shown = practice.order_of_options(session, choice)
+    assert answer["options_as_shown"] == [choice.options[place]["text"] for place in shown]
     assert answer["chosen"] == ["A longer timeout for the call"]
     assert (answer["correct"], answer["certainty"], answer["first_exposure"]) == (False, "unsure", True)
 
@@ -35,6 +37,13 @@ def test_an_export_holds_nothing_of_others(choice, user, sit):
     answer_rightly(sit(choice), choice)
 
     assert keeping.export(user) == {"sessions": []}
+
+
+def test_whoever_began_and_never_answered_is_empty_handed(choice, learner, user, sit):
+    answer_rightly(sit(choice), choice)
+    sit(choice, of=user)
+
+    assert list(keeping.empty_handed(User.objects.all())) == [user]
 
 
 def test_a_merge_moves_sessions_and_answers(choice, learner, user, sit):

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from quizzes import practice
+from quizzes import limits, practice
 from quizzes.models import Answer, PracticeSession, Question
 from quizzes.practice import order_of_options
 from tests.quizzes.conftest import answer_rightly, answer_wrongly, browser_of, entry, many, save, text
@@ -88,6 +88,39 @@ def test_an_unfinished_session_is_offered_where_it_was_left(choice, response, vi
     page = visitor.get(reverse("practice"))
 
     assert page_of(session, 2) in page.content.decode()
+
+
+@pytest.mark.django_db
+def test_guests_of_one_address_cannot_begin_without_end_and_others_can(client, monkeypatch):
+    save(*many(2))
+    monkeypatch.setitem(limits.STARTS, "guest", "2/h/ip")
+
+    def begin(address="127.0.0.1"):
+        client.cookies.clear()
+        return client.post(reverse("practice"), {"pattern": "", "length": "5"}, REMOTE_ADDR=address)
+
+    answers = [begin() for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [302, 302, 429]
+    assert "New ones can begin again a little later, after an hour at most." in text(answers[2])
+    assert answers[2].headers["Retry-After"] == "3600"
+    assert (User.objects.count(), PracticeSession.objects.count()) == (2, 2)
+    assert begin("192.0.2.7").status_code == 302
+
+
+def test_an_account_cannot_begin_without_end_either_and_may_carry_on(choice, client, sit, monkeypatch):
+    user = User.objects.create_user("ada@example.org", "four quiet owls at noon")
+    unfinished = sit(choice, of=user)
+    monkeypatch.setitem(limits.STARTS, "account", "1/h/user")
+    client.force_login(user)
+    data = {"pattern": "", "length": "5"}
+
+    first, refused = (client.post(reverse("practice"), data, REMOTE_ADDR=f"192.0.2.{n}") for n in (1, 2))
+
+    assert (first.status_code, refused.status_code) == (302, 429)
+    assert "You have begun 60 sessions" in text(refused)
+    latest = PracticeSession.objects.exclude(pk=unfinished.pk).get()
+    assert page_of(latest) in refused.content.decode()
 
 
 # Answering
@@ -254,6 +287,19 @@ def test_another_learners_session_is_not_found(choice, sit):
     assert not Answer.objects.exists()
 
 
+def test_a_question_that_is_gone_from_the_bank_is_not_found_and_the_session_stays_readable(choice, visitor, sit):
+    (gone,) = Question.objects.exclude(pk=choice.pk)
+    session = sit(choice, gone)
+    gone.delete()
+
+    asked = visitor.get(page_of(session, 2))
+    session_page = visitor.get(session.get_absolute_url())
+
+    assert asked.status_code == 404
+    assert "question 2 of this session is no longer in the bank" in text(asked)
+    assert page_of(session, 1) in session_page.content.decode()
+
+
 def test_a_session_that_never_was_is_not_found(visitor):
     assert visitor.get(reverse("practice_session", args=[uuid.uuid4()])).status_code == 404
 
@@ -325,6 +371,16 @@ def test_with_nothing_wrong_there_is_nothing_to_practise_again(choice, visitor, 
 
     assert posted.headers["Location"] == session.get_absolute_url()
     assert PracticeSession.objects.count() == 1
+
+
+def test_practising_the_wrong_ones_again_counts_as_a_start(choice, visitor, sit, monkeypatch):
+    session = sit(choice)
+    answer_wrongly(session, choice)
+    monkeypatch.setitem(limits.STARTS, "guest", "1/h/ip")
+
+    answers = [visitor.post(reverse("practice_again", args=[session.id])) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [302, 429]
 
 
 # On a pattern's page

@@ -77,9 +77,24 @@ def test_the_page_tells_counts_too_little_evidence_and_where_to_carry_on(choice,
     page = visitor.get(reverse("progress"))
 
     assert "1 of 1 right at first sight, 1 not met yet" in text(page)
-    assert "Not enough evidence yet: 19 more first answers" in text(page)
+    assert "Too few questions for a range so far: it takes 20 first answers, and you can give 2." in text(page)
     assert reverse("practice_question", args=[session.id, 2]) in page.content.decode()
     assert "Sign up to keep this" in text(page)
+
+
+@pytest.mark.django_db
+def test_the_page_asks_for_more_answers_only_where_there_are_questions_for_them(visitor, sit):
+    questions = save(*many(20))
+    session = sit(*questions)
+    answer_rightly(session, questions[0])
+
+    enough = text(visitor.get(reverse("progress")))
+    Question.objects.exclude(pk=questions[0].pk).update(retired=True)
+    all_met = text(visitor.get(reverse("progress")))
+
+    assert "Not enough evidence yet: 19 more first answers." in enough
+    assert "You have met all the questions there are so far; a range takes 20 first answers." in all_met
+    assert "more first answers" not in all_met
 
 
 @pytest.mark.django_db

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
@@ -59,7 +60,7 @@ class Command(BaseCommand):
                 question_counts = save_bank(questions)
                 LoadedContent.objects.update_or_create(name="all", defaults={"fingerprint": fingerprint})
         except AnsweredQuestionChanged as error:
-            self._refuse([str(error)])
+            self._refuse([f"{', '.join(files_with(error.ids, BANK))}: {error}"])
         return f"Content is loaded. Pages: {_told(page_counts)}. Questions: {_told(asdict(question_counts))}."
 
     def _refuse(self, lines: Sequence[str]) -> None:
@@ -87,6 +88,12 @@ def fingerprint_of(*folders: Path) -> str:
     for path in sorted({*code, *content}):
         digest.update(f"\0{path.name}\0".encode() + sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def files_with(ids: Collection[str], folder: Path) -> list[str]:
+    """The names of the files of a sound bank that hold the questions with these ids."""
+    banks = {path.name: yaml.safe_load(path.read_text("utf-8"))["questions"] for path in sorted(folder.glob("*.yaml"))}
+    return [name for name, questions in banks.items() if {question["id"] for question in questions} & set(ids)]
 
 
 def _told(counts: Mapping[str, int]) -> str:

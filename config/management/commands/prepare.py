@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import OperationalError, connection
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from django.db import Error, connection
 
 from config import fingerprints
+from config.env import without_password
+from patterns.models import LoadedContent
+from sandboxes import store
+
+REDIS_TIMEOUT_S = 2.0
 
 
 class Command(BaseCommand):
@@ -28,9 +32,30 @@ class Command(BaseCommand):
         check_database()
         call_command("migrate", verbosity=0)
         call_command("createcachetable", verbosity=0)
-        call_command("load_content", verbosity=0)
+        forget_what_is_over()
+        load_content()
         made_anew("static files", fingerprints.of_static_files, collect_static_files)
         made_anew("kernels", fingerprints.of_kernels, compile_kernels)
+
+
+def forget_what_is_over() -> None:
+    """Nobody runs these by hand on a machine of their own: old guests, sessions that have ended."""
+    call_command("forget_guests", stdout=io.StringIO())
+    call_command("clearsessions")
+
+
+def load_content() -> None:
+    """Load what is new. If it cannot be loaded, what was there before stays, and one line says why."""
+    problems = io.StringIO()
+    try:
+        call_command("load_content", stderr=problems)
+    except SystemExit:
+        if not LoadedContent.objects.exists():
+            sys.exit(problems.getvalue().strip())
+        first, *more, _ = problems.getvalue().splitlines()
+        others = f" (and {len(more)} more; `manage.py load_content` names them)" if more else ""
+        said = f"Halfopen keeps the content it has, because the new one cannot be loaded: {first}{others}"
+        print(said, file=sys.stderr)
 
 
 def made_anew(name: str, fingerprint: Callable[[], str], make: Callable[[], None]) -> None:
@@ -54,11 +79,9 @@ def compile_kernels() -> None:
 def check_redis(url: str) -> None:
     """Stops with one line if no Redis answers at `url`, or one that is too old."""
     try:
-        with redis.Redis.from_url(
-            url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
-        ) as store:
-            version = str(store.info("server")["redis_version"])
-    except (redis.RedisError, OSError) as error:
+        with store.client(url, REDIS_TIMEOUT_S) as client:
+            version = str(client.info("server")["redis_version"])
+    except (redis.RedisError, OSError, ValueError) as error:
         sys.exit(
             f"Halfopen cannot start: REDIS_URL is {without_password(url)}; no Redis answers there ({one_line(error)})"
         )
@@ -70,16 +93,9 @@ def check_database() -> None:
     """Stops with one line if the database cannot be opened."""
     try:
         connection.ensure_connection()
-    except OperationalError as error:
+    except (Error, ImproperlyConfigured) as error:
         url = without_password(settings.ENV.database_url)
         sys.exit(f"Halfopen cannot start: DATABASE_URL is {url}; it cannot be opened ({one_line(error)})")
-
-
-def without_password(url: str) -> str:
-    """`url` as it may be shown: its password and its query replaced by dots."""
-    parts = urlsplit(url)
-    shown = url.replace(f":{parts.password}@", ":...@") if parts.password else url
-    return shown.replace(f"?{parts.query}", "?...") if parts.query else shown
 
 
 def one_line(error: BaseException) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from sandboxes.simulations.circuit_breaker.breaker import CLOSED, OPEN
 from sandboxes.simulations.circuit_breaker.model import FAILED, REFUSED, SLOW, CircuitBreakerResult, Phase
 from sandboxes.simulations.circuit_breaker.params import Kind
+from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.spec import Better, Metric
 
 METRICS = (
@@ -34,7 +35,7 @@ METRICS = (
         "s",
         "Time from the start of the dependency's trouble until the breaker was open; 0 if it was open already.",
         Better.LOWER,
-        digits=2,
+        undefined="never",
     ),
     Metric(
         "wasted_caller_s",
@@ -50,7 +51,7 @@ METRICS = (
         "s",
         "Time from the dependency's recovery until the breaker was closed for good; 0 if it was closed all along.",
         Better.LOWER,
-        digits=2,
+        undefined="never",
         headline=False,
     ),
     Metric(
@@ -339,15 +340,4 @@ def _times(number: int) -> str:
 
 
 def _long(seconds: float) -> str:
-    """A length of time to two or three figures; minutes and hours from where the page's own figures use them."""
-    if seconds < 0.0005:
-        return "less than 1 ms"
-    if seconds < 0.0995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 9.995:
-        return f"{seconds:.2f} s".replace(".00 s", " s")
-    if seconds < 600:
-        return f"{seconds:.0f} s"
-    if seconds < 36_000:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:,.1f} h"
+    return " ".join(duration(seconds))

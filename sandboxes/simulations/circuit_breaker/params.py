@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pydantic import model_validator
-
 from sandboxes.simulations.spec import Choice, Params, knob
 
 
@@ -83,7 +79,7 @@ class CircuitBreakerParams(Params):
         high=1000,
         step=1,
         shown_when=WINDOWED,
-        help="With fewer calls than this in the window the breaker cannot open. Resilience4j's default is 100.",
+        help="With fewer calls than this the breaker cannot open; at most the window. Resilience4j's default is 100.",
     )
     wait_duration_in_open_state_s: float = knob(
         10,
@@ -266,12 +262,3 @@ class CircuitBreakerParams(Params):
         step=1,
         help="The share of calls that fail in the failing phase.",
     )
-
-    @model_validator(mode="after")
-    def minimum_fits_the_window(self) -> Self:
-        if self.kind is Kind.COUNT and self.minimum_number_of_calls > self.sliding_window_size_calls:
-            raise ValueError(
-                f"minimum_number_of_calls is {self.minimum_number_of_calls}; use 1 to "
-                f"{self.sliding_window_size_calls}, the window in calls (sliding_window_size_calls)"
-            )
-        return self
