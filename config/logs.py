@@ -98,13 +98,11 @@ def accepted_request_id(given: str) -> str:
 
 
 def shown_path(request: HttpRequest) -> str:
-    """The path without the query string, and without the secrets that links in mails carry in the path itself."""
-    path: str = request.path
+    """The path without the query string; where the path itself carries a secret, the name of its view instead."""
     match = request.resolver_match
-    for name, value in (match.kwargs if match else {}).items():
-        if name in SECRET_PARTS and value:
-            path = path.replace(str(value), f"<{name}>")
-    return path
+    if match and any(match.kwargs.get(name) for name in SECRET_PARTS):
+        return f"<{match.view_name}>"
+    return request.path
 
 
 def _level(path: str, status: int) -> int:

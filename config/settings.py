@@ -49,6 +49,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # Pages of charts are mostly numbers; Django pads each answer at random, so that its length tells nothing.
+    "django.middleware.gzip.GZipMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.logs.request_log",
     "csp.middleware.CSPMiddleware",
@@ -157,7 +159,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = ENV.trusted_proxies
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "progress"
 LOGOUT_REDIRECT_URL = "home"
-# What each app keeps for a person: modules with `export(user)` and `merge(guest, user)`, called in this order.
+# What each app keeps for a person: modules with `export(user)`, `merge(guest, user)` and `empty_handed(users)`.
 KEPT_FOR_LEARNERS = ["quizzes.keeping"]
 
 _mail = urlsplit(ENV.email_url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 from typing import Any, TypedDict
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from patterns.catalogue import TASKS, TITLES
+from patterns.models import Pattern
 from quizzes.exam_guide import Domain, domain_of
 
 
@@ -75,9 +77,19 @@ class Question(models.Model):
 
     @property
     def sandbox_url(self) -> str:
-        """The run that shows the point of the question, or an empty string."""
-        slug, _, query = self.sandbox.partition("?")
+        """The run that shows the point of the question, else the sandbox of a pattern it is about, else nothing."""
+        slug, _, query = (self.sandbox or self._sandbox_of_a_pattern()).partition("?")
         return reverse("sandbox", args=[slug]) + (f"?{query}" if query else "") if slug else ""
+
+    @property
+    def dated_sources(self) -> list[tuple[SourceRow, date]]:
+        """Each source with the day it was checked."""
+        return [(source, date.fromisoformat(source["checked"])) for source in self.sources]
+
+    def _sandbox_of_a_pattern(self) -> str:
+        slugs = [link.pattern for link in self.patterns.all()]
+        found = Pattern.objects.filter(slug__in=slugs).exclude(sandbox="").values_list("sandbox", flat=True)
+        return found.first() or ""
 
 
 class QuestionPattern(models.Model):

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sandboxes.simulations.spec import BadParams, Choice, Knob, Params, Simulation, knobs
+from sandboxes.simulations.spec import BadParams, Choice, Knob, Problem, Simulation, knobs
+from sandboxes.simulations.streams import LARGEST_SEED
+
+SEED = Knob(
+    "Seed",
+    "Chance",
+    help="The same seed gives the same traffic, so a difference is your doing.",
+    low=0,
+    high=LARGEST_SEED,
+    step=1,
+)
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,7 @@ class Control:
 
     name: str
     kind: str  # "number", "choice" or "switch"
+    whole: bool
     knob: Knob
     value: str
     default: str
@@ -34,28 +45,57 @@ class Control:
 
     @property
     def step(self) -> str:
+        """Of the slider; a number that is not whole may be typed as finely as one likes."""
         return plain(self.knob.step) if self.knob.step else "any"
 
     @property
+    def has_slider(self) -> bool:
+        return self.kind == "number" and self.name != "seed"
+
+    @property
     def shown_when(self) -> str:
-        """For the browser: {"kind": ["count", "time"]} as JSON, or nothing."""
+        """For the browser: {"kind": ["count", "time"]} as JSON, or null."""
         return json.dumps({name: list(values) for name, values in self.knob.shown_when.items()} or None)
 
 
 def controls(
-    simulation: Simulation[Any, Any], given: Mapping[str, str], refused: BadParams | None
-) -> list[tuple[str, list[Control]]]:
-    """The controls of a simulation in their groups: (group, controls), in the order of declaration.
+    simulation: Simulation[Any, Any],
+    given: Mapping[str, str],
+    refused: BadParams | None,
+    start: Mapping[str, Any],
+) -> list[Control]:
+    """The controls of a simulation and of its seed, in the order of declaration.
 
-    `given` holds what the reader asked for, right or wrong, so that nothing typed is lost.
+    `given` holds what the reader asked for, right or wrong, so that nothing typed is lost; `start` the values that
+    "Back to" leads to.
     """
-    wrong = {problem.name: problem.message for problem in refused.problems} if refused else {}
-    defaults = simulation.params().model_dump(mode="json")
-    made = [
-        _control(simulation.params, name, knob, given.get(name), defaults[name], wrong.get(name, ""))
-        for name, knob in knobs(simulation.params).items()
+    wrong = {problem.name: worded(simulation, problem) for problem in refused.problems} if refused else {}
+    fields = simulation.params.model_fields
+    declared = {**knobs(simulation.params), "seed": SEED}
+    return [
+        _control(
+            name,
+            knob,
+            fields[name].annotation if name in fields else int,
+            given.get(name),
+            start[name],
+            wrong.get(name, ""),
+        )
+        for name, knob in declared.items()
     ]
-    return [(group, list(members)) for group, members in groupby(made, key=lambda control: control.knob.group)]
+
+
+def grouped(members: Iterable[Control]) -> list[tuple[str, list[Control]]]:
+    """(group, its controls), in order."""
+    return [(group, list(found)) for group, found in groupby(members, key=lambda control: control.knob.group)]
+
+
+def worded(simulation: Simulation[Any, Any], problem: Problem) -> str:
+    """A problem in the words of the page: the knob's label instead of the parameter's name."""
+    declared = {**knobs(simulation.params), "seed": SEED}
+    if problem.name not in declared:
+        return problem.message
+    return problem.message.replace(problem.name, f"“{declared[problem.name].label}”", 1)
 
 
 def plain(value: Any) -> str:
@@ -67,11 +107,11 @@ def plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _control(params: type[Params], name: str, knob: Knob, given: str | None, default: Any, error: str) -> Control:
-    kind, choices = _kind(params.model_fields[name].annotation)
-    words = dict(choices).get(plain(default), plain(default))
-    value = plain(default) if given is None else given
-    return Control(name, kind, knob, value, plain(default), words, choices, error)
+def _control(name: str, knob: Knob, annotation: Any, given: str | None, start: Any, error: str) -> Control:
+    kind, choices = _kind(annotation)
+    words = dict(choices).get(plain(start), plain(start))
+    value = plain(start) if given is None else given
+    return Control(name, kind, annotation is int, knob, value, plain(start), words, choices, error)
 
 
 def _kind(annotation: Any) -> tuple[str, tuple[tuple[str, str], ...]]:

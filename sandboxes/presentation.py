@@ -24,13 +24,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Presented:
-    """What the result template shows."""
+    """What the result template shows; `drawn` is what the browser draws and tabulates, by chart."""
 
     headline: list[Figure]
     others: list[Figure]
     explanation: str
     charts: list[dict[str, Any]]
-    figures: dict[str, Any]
+    drawn: dict[str, Any]
     took_ms: float
 
 
@@ -42,7 +42,7 @@ def present(simulation: Simulation[Any, Any], result: Mapping[str, Any]) -> Pres
         others=[figure for metric, figure in shown if not metric.headline],
         explanation=result["explanation"],
         charts=[{**chart, "size": _size(chart["height_px"])} for chart in result["charts"]],
-        figures={chart["name"]: chart["figure"] for chart in result["charts"]},
+        drawn={chart["name"]: {"figure": chart["figure"], "rows": chart["rows"]} for chart in result["charts"]},
         took_ms=result["took_ms"],
     )
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from sandboxes import services
-from sandboxes.forms import controls, plain
+from sandboxes.forms import controls, grouped, plain, worded
 from sandboxes.presentation import present
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.spec import BadParams, Problem, Simulation, parse_seed
@@ -36,41 +36,60 @@ def library(request: HttpRequest) -> HttpResponse:
 @require_safe
 @vary_on_headers("HX-Request")
 def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
-    """One sandbox with the run its address describes: the page, its embedded form, or only the result for htmx."""
+    """One sandbox with the run its address describes.
+
+    A plain request gets the page; htmx gets the answer alone, or what is wrong (422), or with `embed=new` a sandbox
+    to stand inside another page.
+    """
     simulation = _simulation_or_404(slug)
-    given = _given(request.GET)
+    given, ignored = _given(simulation, request.GET)
     wanted, refused = _wanted(simulation, given)
-    htmx = request.headers.get("HX-Request") == "true"
     outcome = services.run(wanted, POLL_WAIT_S if POLL in request.GET else WAIT_S) if wanted else None
-    address = _address(wanted) if wanted else request.get_full_path()
-    response = render(
-        request,
-        _template(request, htmx),
-        {
-            "simulation": simulation,
-            "groups": controls(simulation, given, refused),
-            "seed": given.get(SEED, str(services.DEFAULT_SEED)),
-            "scenarios": _scenarios(simulation, wanted),
-            "model_facts": simulation.model_facts,
-            "refused": refused,
-            "outcome": outcome,
-            "presented": present(simulation, outcome.result) if isinstance(outcome, services.Ready) else None,
-            "address": address,
-            "scope": _scope(request),
-            "answer_id": token_hex(4),
-            "embedded": EMBED in request.GET,
-        },
-        status=400 if refused and not htmx else 200,
-    )
-    if htmx and wanted and EMBED not in request.GET:
-        response["HX-Replace-Url"] = address
+    context: dict[str, Any] = {
+        "simulation": simulation,
+        "problems": [worded(simulation, problem) for problem in refused.problems] if refused else [],
+        "ignored": ignored,
+        "outcome": outcome,
+        "presented": present(simulation, outcome.result) if isinstance(outcome, services.Ready) else None,
+        "address": _address(wanted) if wanted else request.get_full_path(),
+        "scope": _scope(request),
+        "answer_id": token_hex(4),
+        "embedded": EMBED in request.GET,
+        "scenarios": _scenarios(simulation, wanted),
+    }
+    if request.headers.get("HX-Request") != "true":
+        context |= _instrument(simulation, given, refused)
+        return render(request, "sandboxes/sandbox.html", context, status=400 if refused else 200)
+    if refused:
+        return render(request, "sandboxes/refusal.html", context, status=422)
+    if request.GET.get(EMBED) == "new":
+        return render(request, "sandboxes/embed.html", context | _embedded_instrument(simulation, given, wanted))
+    response = render(request, "sandboxes/answer.html", context)
+    if not context["embedded"]:
+        response["HX-Replace-Url"] = context["address"]
     return response
 
 
-def _template(request: HttpRequest, htmx: bool) -> str:
-    if not htmx:
-        return "sandboxes/sandbox.html"
-    return "sandboxes/embed.html" if request.GET.get(EMBED) == "new" else "sandboxes/sandbox.html#result"
+def _instrument(
+    simulation: Simulation[Any, Any], given: Mapping[str, str], refused: BadParams | None
+) -> dict[str, Any]:
+    start = {**simulation.params().model_dump(mode="json"), SEED: services.DEFAULT_SEED}
+    return {
+        "groups": grouped(controls(simulation, given, refused, start)),
+        "model_facts": simulation.model_facts,
+    }
+
+
+def _embedded_instrument(
+    simulation: Simulation[Any, Any], given: Mapping[str, str], wanted: services.Run | None
+) -> dict[str, Any]:
+    """The knobs that the surrounding page set come first; "Back to" leads to what it set."""
+    start = {**wanted.settings, SEED: wanted.seed} if wanted else {}
+    members = controls(simulation, given, None, start)
+    return {
+        "named": [("This experiment", [control for control in members if control.name in given])],
+        "groups": grouped(control for control in members if control.name not in given),
+    }
 
 
 def _simulation_or_404(slug: str) -> Simulation[Any, Any]:
@@ -80,9 +99,15 @@ def _simulation_or_404(slug: str) -> Simulation[Any, Any]:
         raise Http404(f"There is no sandbox called {slug}.") from error
 
 
-def _given(query: QueryDict) -> dict[str, str]:
-    """What the reader asked for: the last value of each name, without the names that are not the run's."""
-    return {name: str(value) for name, value in query.items() if name not in (EMBED, POLL, SCOPE)}
+def _given(simulation: Simulation[Any, Any], query: QueryDict) -> tuple[dict[str, str], list[str]]:
+    """What the reader asked for, and the names that mean nothing here.
+
+    Links pick up names on their way through mail and social sites, so those are told and not refused.
+    """
+    known = {*simulation.params.model_fields, SEED}
+    values = {name: str(value) for name, value in query.items() if name not in (EMBED, POLL, SCOPE)}
+    given = {name: value for name, value in values.items() if name in known}
+    return given, sorted(values.keys() - known)
 
 
 def _wanted(simulation: Simulation[Any, Any], given: Mapping[str, str]) -> tuple[services.Run | None, BadParams | None]:

@@ -40,15 +40,16 @@
     return value;
   };
 
+  const drawn = (result) => JSON.parse(result.querySelector('script[type="application/json"]')?.textContent ?? "null");
+
   const draw = async (result) => {
-    const source = result.querySelector('script[type="application/json"]');
-    if (!source) return;
-    const figures = JSON.parse(source.textContent);
+    const charts = drawn(result);
+    if (!charts) return;
     const library = await plotly();
     const pairs = palette();
     await Promise.all(
       [...result.querySelectorAll("[data-chart]")].map((place) => {
-        const figure = recolour(figures[place.dataset.chart], pairs);
+        const figure = recolour(charts[place.dataset.chart].figure, pairs);
         return library.react(place, figure.data, { ...figure.layout, autosize: true }, CONFIG);
       }),
     );
@@ -56,15 +57,45 @@
     result.dispatchEvent(new CustomEvent("halfopen:drawn", { bubbles: true }));
   };
 
+  // A table is filled when somebody opens it: most people never do, and it is larger than its chart.
+  const fill = (table, charts) => {
+    const rows = charts[table.dataset.table].rows.map((row) => {
+      const line = document.createElement("tr");
+      line.append(...row.map((cell) => Object.assign(document.createElement("td"), { textContent: cell ?? "–" })));
+      return line;
+    });
+    table.tBodies[0].replaceChildren(...rows);
+  };
+
+  const fillOpen = (result) => {
+    const charts = drawn(result);
+    if (!charts) return;
+    for (const table of result.querySelectorAll("details[open] > * > [data-table]")) fill(table, charts);
+  };
+
   const drawAll = () => document.querySelectorAll("[data-result]").forEach(draw);
 
   document.addEventListener("DOMContentLoaded", drawAll);
+  document.addEventListener(
+    "toggle",
+    (event) => {
+      const result = event.target.matches?.(".numbers[open]") && event.target.closest("[data-result]");
+      if (result) fillOpen(result);
+    },
+    { capture: true },
+  );
+  // Where charts come only when asked for, fetch the library as soon as somebody reaches for them.
+  for (const reach of ["pointerover", "focusin"]) {
+    document.addEventListener(reach, (event) => event.target.closest?.("[data-wants-charts]") && plotly(), { passive: true });
+  }
   document.addEventListener("halfopen:theme", drawAll);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   document.addEventListener("htmx:after:swap", (event) => {
     const target = event.detail.ctx?.target ?? event.target;
     const result = target.closest?.("[data-result]");
-    if (result) draw(result);
-    else target.querySelectorAll?.("[data-result]").forEach(draw);
+    if (result) {
+      draw(result);
+      fillOpen(result);
+    } else target.querySelectorAll?.("[data-result]").forEach(draw);
   });
 })();

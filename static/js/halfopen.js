@@ -1,18 +1,26 @@
 // Says so when the server cannot be reached, and marks what is being waited for.
 (() => {
-  const waiting = (event, busy) => {
-    const target = event.detail.ctx?.target;
-    if (target?.matches?.("[data-result]")) target.setAttribute("aria-busy", String(busy));
-  };
-
   const trouble = (words) => {
     const place = document.getElementById("trouble");
     place.textContent = words;
     place.hidden = !words;
   };
 
-  document.addEventListener("htmx:before:request", (event) => waiting(event, true));
-  document.addEventListener("htmx:finally:request", (event) => waiting(event, false));
+  document.addEventListener("htmx:before:request", (event) => {
+    const target = event.detail.ctx?.target;
+    if (target?.matches?.("[data-result]")) target.setAttribute("aria-busy", "true");
+  });
+  document.addEventListener("htmx:finally:request", () => {
+    for (const result of document.querySelectorAll('[data-result][aria-busy="true"]')) result.removeAttribute("aria-busy");
+  });
+  // What somebody has opened stays open when its contents are exchanged.
+  let opened = [];
+  document.addEventListener("htmx:before:swap", () => {
+    opened = [...document.querySelectorAll("details[open][id]")].map((details) => details.id);
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  });
   document.addEventListener("htmx:after:request", () => trouble(""));
   document.addEventListener("htmx:error", (event) => {
     if (event.detail.error?.name === "AbortError") return;

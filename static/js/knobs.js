@@ -7,9 +7,8 @@
 
   const check = (knob) => {
     const number = knob.querySelector("input[type=number]");
-    const range = knob.querySelector("input[type=range]");
-    if (!number || !range) return true;
-    const wrong = number.validity.badInput || number.validity.valueMissing || number.validity.rangeOverflow || number.validity.rangeUnderflow;
+    if (!number) return true;
+    const wrong = !number.validity.valid;
     let error = knob.querySelector(".error");
     knob.classList.toggle("bad", wrong);
     number.setAttribute("aria-invalid", String(wrong));
@@ -24,7 +23,8 @@
       knob.append(error);
     }
     const label = knob.querySelector("label").textContent;
-    error.textContent = `${label} is ${number.value || "empty"}; use ${number.min} to ${number.max}.`;
+    const kind = number.step === "1" ? "a whole number from " : "";
+    error.textContent = `“${label}” is ${number.value || "empty"}; use ${kind}${number.min} to ${number.max}.`;
     return false;
   };
 
@@ -64,7 +64,6 @@
   const prepare = (form) => {
     if (form.dataset.ready) return;
     form.dataset.ready = "yes";
-    for (const hidden of form.querySelectorAll("[data-with-scripts]")) hidden.disabled = false;
     for (const range of form.querySelectorAll("input[type=range]")) range.hidden = false;
     const ask = throttled(() => form.dispatchEvent(new CustomEvent("turned", { bubbles: true })));
     const turned = (knob) => {
@@ -79,6 +78,15 @@
       turned(knob);
     });
     form.addEventListener("click", (event) => {
+      if (event.target.closest("[data-reset-all]")) {
+        event.preventDefault();
+        for (const knob of form.querySelectorAll("[data-knob]")) {
+          set(knob, knob.dataset.default);
+          check(knob);
+        }
+        turned();
+        return;
+      }
       const reset = event.target.closest(".knob-reset");
       if (!reset) return;
       const knob = reset.closest("[data-knob]");
@@ -89,16 +97,37 @@
     refresh(form);
   };
 
-  // On a narrow screen the knobs are a drawer below the charts: closed until somebody wants it.
-  const foldDrawers = () => {
-    if (!matchMedia("(max-width: 900px)").matches) return;
-    for (const drawer of document.querySelectorAll(".bench > .knobs")) drawer.open = false;
+  // On a narrow screen the knobs are a drawer below the charts, closed until somebody wants it; a wide one has no drawer.
+  const narrow = matchMedia("(max-width: 900px)");
+  const setDrawers = () => {
+    for (const drawer of document.querySelectorAll(".bench > .knobs")) drawer.open = !narrow.matches;
+  };
+
+  // Opening the drawer brings the first chart to the top of the screen, so that turning a knob shows what it does.
+  const showChartAbove = (event) => {
+    if (!narrow.matches || !event.target.matches?.(".bench > .knobs[open]")) return;
+    document.querySelector("[data-result] .chart")?.scrollIntoView({ block: "start" });
+  };
+
+  // After an answer: nothing is wrong any more, and a link beside the experiment leads to the run it now shows.
+  const follow = (event) => {
+    const result = (event.detail.ctx?.target ?? event.target).closest?.("[data-result]");
+    if (!result) return;
+    result.parentElement.querySelector("[data-problem]")?.replaceChildren();
+    const address = result.querySelector("[data-address]")?.dataset.address;
+    const link = result.closest("section")?.querySelector("[data-follows-run]");
+    if (link && address) link.href = address;
   };
 
   const prepareAll = () => document.querySelectorAll("form[data-knobs]").forEach(prepare);
   document.addEventListener("DOMContentLoaded", () => {
-    foldDrawers();
+    setDrawers();
     prepareAll();
   });
-  document.addEventListener("htmx:after:swap", prepareAll);
+  narrow.addEventListener("change", setDrawers);
+  document.addEventListener("toggle", showChartAbove, { capture: true });
+  document.addEventListener("htmx:after:swap", (event) => {
+    prepareAll();
+    follow(event);
+  });
 })();

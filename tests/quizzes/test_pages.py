@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from patterns.models import Pattern
 from quizzes import limits, practice
 from quizzes.models import Answer, PracticeSession, Question
 from quizzes.practice import order_of_options
@@ -175,10 +176,21 @@ def test_feedback_links_the_sources_the_pattern_the_run_and_what_comes_next(visi
     page = visitor.get(page_of(session)).content.decode()
 
     assert question.sources[0]["url"] in page
-    assert "checked 2026-11-23" in page
+    assert "23 November 2026" in page
     assert f'href="{reverse("pattern", args=["circuit-breaker"])}"' in page
     assert f'href="{reverse("sandbox", args=["circuit-breaker"])}?kind=none"' in page
     assert f'href="{page_of(session, 2)}" data-key="n"' in page
+
+
+def test_a_question_without_a_run_of_its_own_leads_to_its_patterns_sandbox(visitor, sit):
+    Pattern.objects.create(slug="circuit-breaker", title="Circuit breaker", order=1, sandbox="circuit-breaker")
+    (question,) = save(entry())
+    session = sit(question)
+    answer_rightly(session, question)
+
+    page = visitor.get(page_of(session)).content.decode()
+
+    assert f'href="{reverse("sandbox", args=["circuit-breaker"])}"' in page
 
 
 def test_after_the_last_question_comes_the_end_or_the_one_that_was_skipped(choice, response, visitor, sit):

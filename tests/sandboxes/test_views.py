@@ -77,13 +77,12 @@ def test_the_same_address_gives_the_same_numbers(client, worker, store):
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ({"failure_rate_threshold": "120"}, "failure_rate_threshold is 120; use 1 to 100"),
-        ({"failure_rate_threshold": ""}, "failure_rate_threshold is empty; use 1 to 100"),
-        ({"kind": "magic"}, "kind is magic; use one of"),
-        ({"nonsense": "1"}, "nonsense is not a parameter"),
-        ({"seed": "-1"}, "seed is -1; use a whole number from 0 to 4294967295"),
-        ({"seed": "4294967296"}, "seed is 4294967296; use"),
-        ({"arrival_rate_per_s": "nan"}, "arrival_rate_per_s is nan; use"),
+        ({"failure_rate_threshold": "120"}, "“Failure rate threshold” is 120; use 1 to 100"),
+        ({"failure_rate_threshold": ""}, "“Failure rate threshold” is empty; use 1 to 100"),
+        ({"kind": "magic"}, "“Opens on” is magic; use one of"),
+        ({"seed": "-1"}, "“Seed” is -1; use a whole number from 0 to 4294967295"),
+        ({"seed": "4294967296"}, "“Seed” is 4294967296; use"),
+        ({"arrival_rate_per_s": "nan"}, "“Arrivals” is nan; use"),
     ],
 )
 def test_a_bad_value_is_named_with_its_range_and_what_was_typed_is_kept(client, asked, query, says):
@@ -136,12 +135,64 @@ def test_an_embedded_sandbox_has_ids_of_its_own_and_leaves_the_address_bar_alone
     assert "HX-Replace-Url" not in response
 
 
-def test_each_scenario_is_a_link_to_its_run(client, worker):
-    page = unescape(client.get(ADDRESS).content.decode())
-
+def test_each_scenario_is_a_link_to_its_run_and_the_current_one_says_what_to_look_for(client, worker):
     for scenario in catalogue.simulation("circuit-breaker").scenarios:
-        assert scenario.title in page
+        page = unescape(client.get(ADDRESS, scenario.params).content.decode())
+        current = first(r'<a class="scene" href="([^"]*)" aria-current="true">' + scenario.title, page)
+
         assert scenario.look_for in page
+        assert client.get(current).status_code == 200
+
+
+def test_turning_a_knob_away_from_a_scenario_takes_its_mark_away(client, worker):
+    response = client.get(ADDRESS, {"dead_s": "17"}, headers=HTMX)
+    page = response.content.decode()
+
+    assert 'hx-target="#run-scenes"' in page
+    assert "aria-current" not in page
+
+
+def test_a_name_picked_up_on_the_way_is_told_and_left_aside(client, worker):
+    response = client.get(ADDRESS, {**SHORT, "utm_source": "<mail>"})
+    page = response.content.decode()
+
+    assert response.status_code == 200
+    assert "left aside: utm_source" in page
+    assert figures(response)
+
+
+def test_htmx_is_told_what_is_wrong_beside_the_last_result(client, asked):
+    response = client.get(ADDRESS, {"failure_rate_threshold": "120"}, headers=HTMX)
+
+    assert response.status_code == 422
+    assert "“Failure rate threshold” is 120; use 1 to 100" in response.content.decode()
+    assert "HX-Replace-Url" not in response
+
+
+def test_a_run_too_large_says_how_to_make_it_smaller(client, asked):
+    response = client.get(
+        ADDRESS, {"arrival_rate_per_s": "2000", **dict.fromkeys(["healthy_s", "slow_s", "dead_s", "failing_s"], "300")}
+    )
+    page = unescape(response.content.decode())
+
+    assert response.status_code == 400
+    assert "use at most 2,000,000: fewer arrivals, or a shorter run" in page
+
+
+def test_only_a_whole_page_carries_filled_tables(client, worker):
+    rows = b"<tbody><tr>"
+
+    assert rows in client.get(ADDRESS, SHORT).content
+    assert rows not in client.get(ADDRESS, SHORT, headers=HTMX).content
+
+
+def test_an_experiments_knobs_come_first_and_lead_back_to_what_it_set(client, worker):
+    response = client.get(ADDRESS, {**SHORT, "kind": "none", "embed": "new", "scope": "try-1"}, headers=HTMX)
+    page = unescape(response.content.decode())
+
+    assert first(r'data-knob="kind" data-default="([a-z]+)"', page) == "none"
+    assert first(r'data-knob="dead_s" data-default="([0-9]+)"', page) == "3"
+    assert page.index('data-knob="kind"') < page.index("All other knobs") < page.index('data-knob="call_timeout_s"')
 
 
 def test_an_unknown_sandbox_is_not_found(client):

@@ -5,7 +5,7 @@ Model     Callers arrive as a Poisson process, whatever happened to those before
           while the dependency is slow, fails at random at the phase's error rate, and is given up at the call timeout.
           The dependency follows a script: healthy, slow, failing, dead, recovered. Its health when a call starts
           decides the call. Dead means no answer at all: the caller waits out its whole timeout.
-Claim     With a dead dependency and no breaker, callers waste arrival rate x dead time x call timeout.
+Claim     With a dead dependency and no breaker, callers waste arrival rate × dead time × call timeout.
 Left out  Retries, a fallback, limits on threads or connections, load that makes the dependency slower, and the cost
           of a refusal (taken as no time at all).
 Source    Nygard, Release It!, 2007; Resilience4j's CircuitBreakerConfig for the rules and their names; pybreaker.
