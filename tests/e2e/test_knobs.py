@@ -80,7 +80,7 @@ def test_the_table_of_a_chart_follows_the_run(page):
 
     page.locator("[data-knob=dead_s] input[type=number]").fill("15")
 
-    expect(rows).to_have_count(60)
+    expect(rows).to_have_count(120)  # a shorter run is told in half seconds
     expect(page.locator("#run-more .figures")).to_be_visible()
 
 
