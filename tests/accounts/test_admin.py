@@ -12,7 +12,18 @@ from django.urls import reverse
 from accounts.models import User
 from tests.accounts.conftest import PASSWORD
 
-EVERYTHING = {"is_active": "on", "is_staff": "on", "is_superuser": "on", "groups": [], "user_permissions": ["1"]}
+
+@pytest.fixture
+def everything(db) -> dict[str, object]:
+    """A form that asks for every power. Ids of permissions differ from database to database."""
+    permission = Permission.objects.get(codename="add_question")
+    return {
+        "is_active": "on",
+        "is_staff": "on",
+        "is_superuser": "on",
+        "groups": [],
+        "user_permissions": [permission.pk],
+    }
 
 
 @pytest.fixture
@@ -31,10 +42,10 @@ def save_in_admin(by: User, whom: User, data: Mapping[str, object]) -> User:
     return User.objects.get(pk=whom.pk)
 
 
-def test_staff_cannot_give_themselves_what_they_do_not_have(clerk):
+def test_staff_cannot_give_themselves_what_they_do_not_have(clerk, everything):
     before = set(clerk.user_permissions.all())
 
-    saved = save_in_admin(clerk, clerk, EVERYTHING)
+    saved = save_in_admin(clerk, clerk, everything)
 
     assert not saved.is_superuser
     assert set(saved.user_permissions.all()) == before
@@ -47,10 +58,10 @@ def test_staff_may_still_switch_an_account_off(clerk, user):
     assert not saved.is_staff
 
 
-def test_a_superuser_may_hand_out_powers(user):
+def test_a_superuser_may_hand_out_powers(user, everything):
     root = User.objects.create_superuser("root@example.org", PASSWORD)
 
-    saved = save_in_admin(root, user, EVERYTHING)
+    saved = save_in_admin(root, user, everything)
 
     assert saved.is_staff
     assert saved.is_superuser
