@@ -31,7 +31,6 @@ class Presented:
     explanation: str
     charts: list[dict[str, Any]]
     drawn: dict[str, Any]
-    took_ms: float
 
 
 def present(simulation: Simulation[Any, Any], result: Mapping[str, Any]) -> Presented:
@@ -43,7 +42,6 @@ def present(simulation: Simulation[Any, Any], result: Mapping[str, Any]) -> Pres
         explanation=result["explanation"],
         charts=[{**chart, "size": _size(chart["height_px"])} for chart in result["charts"]],
         drawn={chart["name"]: {"figure": chart["figure"], "rows": chart["rows"]} for chart in result["charts"]},
-        took_ms=result["took_ms"],
     )
 
 

@@ -128,7 +128,6 @@ def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, claim: st
 def compute(wanted: Run) -> dict[str, Any]:
     """The run computed here and now, as plain JSON: what it was, its metrics, its charts, and the sentence on it."""
     simulation = wanted.simulation
-    started = time.perf_counter()
     result = simulation.run(wanted.params, wanted.seed)
     return {
         "simulation": simulation.slug,
@@ -150,7 +149,6 @@ def compute(wanted: Run) -> dict[str, Any]:
             }
             for chart in simulation.charts(result)
         ],
-        "took_ms": round(1000 * (time.perf_counter() - started), 2),
     }
 
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from sandboxes import services
+from sandboxes import exports, services
 from sandboxes.forms import controls, grouped, plain, worded
 from sandboxes.presentation import present
 from sandboxes.simulations import catalogue
@@ -34,17 +34,19 @@ def library(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@vary_on_headers("HX-Request")
+@vary_on_headers("HX-Request", "Accept")
 def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
     """One sandbox with the run its address describes.
 
-    A plain request gets the page; htmx gets the answer alone, or what is wrong (422), or with `embed=new` a sandbox
-    to stand inside another page.
+    A plain request gets the page, or the run as JSON if it would rather; htmx gets the answer alone, or what is
+    wrong (422), or with `embed=new` a sandbox to stand inside another page.
     """
     simulation = _simulation_or_404(slug)
     given, ignored = _given(simulation, request.GET)
     wanted, refused = _wanted(simulation, given)
     outcome = services.run(wanted, POLL_WAIT_S if POLL in request.GET else WAIT_S) if wanted else None
+    if exports.wants_json(request):
+        return exports.as_json(outcome, refused)
     context: dict[str, Any] = {
         "simulation": simulation,
         "problems": [worded(simulation, problem) for problem in refused.problems] if refused else [],
@@ -52,6 +54,8 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
         "outcome": outcome,
         "presented": present(simulation, outcome.result) if isinstance(outcome, services.Ready) else None,
         "address": _address(wanted) if wanted else request.get_full_path(),
+        "query": _query(wanted) if wanted else "",
+        "command": exports.command(wanted, _differences(simulation, wanted.settings)) if wanted else "",
         "scope": _scope(request),
         "answer_id": token_hex(4),
         "embedded": EMBED in request.GET,
@@ -68,6 +72,19 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
     if not context["embedded"]:
         response["HX-Replace-Url"] = context["address"]
     return response
+
+
+@require_safe
+def chart_csv(request: HttpRequest, slug: str, chart: str) -> HttpResponse:
+    """The numbers behind one chart of the run that the address describes."""
+    simulation = _simulation_or_404(slug)
+    wanted, refused = _wanted(simulation, _given(simulation, request.GET)[0])
+    if wanted is None:
+        return HttpResponse(f"{refused}\n", status=400, content_type="text/plain; charset=utf-8")
+    answer = exports.as_csv(services.run(wanted, WAIT_S), chart)
+    if answer is None:
+        raise Http404(f"The sandbox {slug} has no chart called {chart}.")
+    return answer
 
 
 def _instrument(
@@ -133,11 +150,14 @@ def _seed(text: str) -> int:
 
 def _address(wanted: services.Run) -> str:
     """The run's shortest address: only what differs from the defaults is named."""
-    query = _differences(wanted.simulation, wanted.settings)
+    return reverse("sandbox", args=[wanted.simulation.slug]) + _query(wanted)
+
+
+def _query(wanted: services.Run) -> str:
+    differences = _differences(wanted.simulation, wanted.settings)
     if wanted.seed != services.DEFAULT_SEED:
-        query[SEED] = str(wanted.seed)
-    path = reverse("sandbox", args=[wanted.simulation.slug])
-    return f"{path}?{urlencode(query)}" if query else path
+        differences[SEED] = str(wanted.seed)
+    return f"?{urlencode(differences)}" if differences else ""
 
 
 def _differences(simulation: Simulation[Any, Any], settings: Mapping[str, Any]) -> dict[str, str]:

@@ -6,6 +6,19 @@
     place.hidden = !words;
   };
 
+  const showCopies = () => {
+    for (const button of document.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+  };
+  document.addEventListener("DOMContentLoaded", showCopies);
+  document.addEventListener("htmx:after:swap", showCopies);
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  });
+
   document.addEventListener("htmx:before:request", (event) => {
     const target = event.detail.ctx?.target;
     if (target?.matches?.("[data-result]")) target.setAttribute("aria-busy", "true");

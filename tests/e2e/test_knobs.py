@@ -127,3 +127,18 @@ def test_an_experiments_link_leads_to_the_run_it_shows(page):
     page.wait_for_selector("#try-2-result[data-drawn='3']")
     assert "wait_duration" not in link.get_attribute("href")
     assert page.url.endswith("/patterns/circuit-breaker/")
+
+
+def test_the_numbers_of_a_chart_come_as_csv_of_the_run_it_shows(page):
+    opened(page)
+    page.locator("[data-knob=dead_s] input[type=number]").fill("15")
+    page.wait_for_selector("#run-result[data-drawn='2']")
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="What happened to each request, as CSV").click()
+
+    lines = download.value.path().read_text().splitlines()
+    assert download.value.suggested_filename == "circuit-breaker-outcomes.csv"
+    assert len(lines) == 1 + 120
+    page.get_by_text("The same run elsewhere").click()
+    expect(page.locator(".copy code")).to_contain_text("manage.py simulate circuit-breaker --set dead_s=15")

@@ -1,10 +1,12 @@
 """The sandbox page: its address is the run, with and without scripts."""
 
+import csv
 import json
 import re
 from html import unescape
 
 import pytest
+from django.core.management import call_command
 
 from sandboxes import services, views
 from sandboxes.forms import plain
@@ -209,3 +211,65 @@ def test_the_library_lists_every_sandbox(client):
 def _computed():
     simulation = catalogue.simulation("circuit-breaker")
     return services.compute(services.Run(simulation, simulation.parse(SHORT)))
+
+
+def test_the_same_address_answers_json_to_who_asks_for_it(client, worker):
+    response = client.get(ADDRESS, {**SHORT, "seed": "3"}, headers={"Accept": "application/json"})
+    answer = response.json()
+
+    assert list(answer) == ["simulation", "version", "params", "seed", "metrics", "explanation"]
+    assert (answer["seed"], answer["params"]["dead_s"]) == (3, 3.0)
+    assert "Accept" in response["Vary"]
+
+
+def test_a_browser_gets_the_page(client, worker):
+    accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+
+    assert b"<html" in client.get(ADDRESS, SHORT, headers={"Accept": accept}).content
+    assert b"<html" in client.get(ADDRESS, SHORT, headers={"Accept": "*/*"}).content
+
+
+def test_json_says_what_is_wrong_and_when_to_ask_again(client, asked, monkeypatch):
+    monkeypatch.setattr(views, "WAIT_S", 0.05)
+    json_please = {"Accept": "application/json"}
+
+    wrong = client.get(ADDRESS, {"dead_s": "x"}, headers=json_please)
+    waiting = client.get(ADDRESS, SHORT, headers=json_please)
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s: services.Failed("Gone.", again=True))
+    gone = client.get(ADDRESS, SHORT, headers=json_please)
+
+    assert wrong.status_code == 422
+    assert wrong.json()["problems"][0]["name"] == "dead_s"
+    assert (waiting.status_code, waiting["Retry-After"]) == (202, "2")
+    assert (gone.status_code, gone["Retry-After"]) == (503, "2")
+
+
+def test_every_chart_is_there_as_csv_with_the_numbers_of_its_table(client, worker):
+    for chart in _computed()["charts"]:
+        response = client.get(f"{ADDRESS}{chart['name']}.csv", SHORT)
+        lines = list(csv.reader(response.content.decode().splitlines()))
+
+        assert response["Content-Type"].startswith("text/csv")
+        assert tuple(lines[0]) == chart["columns"]
+        assert lines[1:] == [["" if cell is None else str(cell) for cell in row] for row in chart["rows"]]
+
+
+def test_csv_of_an_unknown_chart_or_bad_settings_or_busy_workers_says_so(client, worker, monkeypatch):
+    unknown = client.get(f"{ADDRESS}weather.csv", SHORT)
+    wrong = client.get(f"{ADDRESS}outcomes.csv", {"dead_s": "x"})
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s: services.Waiting())
+    busy = client.get(f"{ADDRESS}outcomes.csv", SHORT)
+
+    assert unknown.status_code == 404
+    assert (wrong.status_code, "dead_s is x" in wrong.content.decode()) == (400, True)
+    assert (busy.status_code, busy["Retry-After"]) == (503, "2")
+
+
+def test_the_command_of_a_page_makes_the_same_run(client, worker, capsys):
+    page = unescape(client.get(ADDRESS, {**SHORT, "seed": "9"}).content.decode())
+    command = first(r"<code[^>]*>\.venv/bin/python manage\.py ([^<]+)</code>", page)
+    metrics = client.get(ADDRESS, {**SHORT, "seed": "9"}, headers={"Accept": "application/json"}).json()["metrics"]
+
+    call_command(*command.split(), "--json")
+
+    assert json.loads(capsys.readouterr().out)["metrics"] == metrics

@@ -1,0 +1,61 @@
+"""A run outside its page: as JSON, as a chart's CSV, as a command line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from typing import TypeVar
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from sandboxes.services import DEFAULT_SEED, Failed, Outcome, Ready, Run
+from sandboxes.simulations.spec import BadParams
+
+ASK_AGAIN_S = 2
+Answer = TypeVar("Answer", bound=HttpResponse)
+KEYS = ("simulation", "version", "params", "seed", "metrics", "explanation")
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether whoever asks would rather have JSON than a page."""
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def as_json(outcome: Outcome | None, refused: BadParams | None) -> JsonResponse:
+    """The run without its pictures: 200; 202 while a worker is at it; 422 for what cannot be run; 503 otherwise."""
+    if isinstance(outcome, Ready):
+        return JsonResponse({key: outcome.result[key] for key in KEYS})
+    if refused:
+        problems = [{"name": problem.name, "message": problem.message} for problem in refused.problems]
+        return JsonResponse({"problems": problems}, status=422)
+    if isinstance(outcome, Failed):
+        return _again_if(outcome.again, JsonResponse({"reason": outcome.reason}, status=503))
+    return _again_if(True, JsonResponse({"reason": "A worker is at it."}, status=202))
+
+
+def as_csv(outcome: Outcome, name: str) -> HttpResponse | None:
+    """The numbers of the chart called `name`, one line per row; None where the result has no such chart."""
+    if not isinstance(outcome, Ready):
+        return _again_if(True, HttpResponse("A worker is at it; ask again.\n", status=503, content_type="text/plain"))
+    chart = next((chart for chart in outcome.result["charts"] if chart["name"] == name), None)
+    if chart is None:
+        return None
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{outcome.result["simulation"]}-{name}.csv"'
+    lines = csv.writer(response)
+    lines.writerow(chart["columns"])
+    lines.writerows(chart["rows"])
+    return response
+
+
+def command(wanted: Run, differences: Mapping[str, str]) -> str:
+    """The command line that makes the same run; `differences` are the parameters that are not at their default."""
+    words = [f"--set {name}={value}" for name, value in differences.items()]
+    words += [f"--seed {wanted.seed}"] if wanted.seed != DEFAULT_SEED else []
+    return " ".join(["manage.py simulate", wanted.simulation.slug, *words])
+
+
+def _again_if(again: bool, response: Answer) -> Answer:
+    if again:
+        response["Retry-After"] = str(ASK_AGAIN_S)
+    return response
