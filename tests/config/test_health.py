@@ -6,13 +6,6 @@ import redis
 
 from config import health
 from config.queues import HEARTBEAT_KEPT_S, heartbeats_key
-from tests.servers import private_redis
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory):
-    with private_redis(tmp_path_factory.mktemp("health")) as url:
-        yield url
 
 
 @pytest.fixture

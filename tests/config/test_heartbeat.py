@@ -7,7 +7,6 @@ from kombu.asynchronous.timer import Timer
 
 from config import heartbeat
 from config.queues import heartbeats_key
-from tests.servers import private_redis
 
 
 class Pool:
@@ -24,12 +23,6 @@ class Pool:
 
     def lose(self):
         self.questions.pop(0)[1](RuntimeError("killed"))
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory):
-    with private_redis(tmp_path_factory.mktemp("heartbeat")) as url:
-        yield url
 
 
 @pytest.fixture

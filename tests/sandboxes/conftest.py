@@ -1,4 +1,4 @@
-"""A real Redis for the tests of the sandboxes, started and stopped here."""
+"""A real store for the tests of the sandboxes, and two ways of answering what is asked of the workers."""
 
 import threading
 
@@ -7,35 +7,42 @@ from celery import current_app
 
 from sandboxes import services
 from sandboxes.store import client
-from tests.servers import private_redis
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory):
-    with private_redis(tmp_path_factory.mktemp("redis")) as url:
-        yield url
 
 
 @pytest.fixture
-def store(redis_server, monkeypatch):
+def store(redis_url, monkeypatch):
     """An empty store that `services` uses instead of the configured one."""
-    connection = client(redis_server)
+    connection = client(redis_url)
     connection.flushall()
     monkeypatch.setattr(services, "connection", lambda: connection)
     yield connection
     connection.close()
 
 
+class Worker:
+    """Executes what is published in a thread each, as a worker would."""
+
+    def __init__(self):
+        self._threads = []
+        self._outcomes = []
+
+    def send_task(self, name, args, **options):
+        self._threads.append(threading.Thread(target=lambda: self._outcomes.append(services.execute(*args))))
+        self._threads[-1].start()
+
+    def outcomes(self):
+        """What became of the tasks, once all have ended."""
+        for thread in self._threads:
+            thread.join()
+        return self._outcomes
+
+
 @pytest.fixture
 def worker(store, monkeypatch):
-    """Executes what is published in a thread, as a worker would, and collects the outcomes."""
-    outcomes = []
-
-    def send_task(name, args, **options):
-        threading.Thread(target=lambda: outcomes.append(services.execute(*args))).start()
-
-    monkeypatch.setattr(current_app, "send_task", send_task)
-    return outcomes
+    worker = Worker()
+    monkeypatch.setattr(current_app, "send_task", worker.send_task)
+    yield worker
+    worker.outcomes()  # a thread that outlived its test would put its result into the next one's store
 
 
 @pytest.fixture
