@@ -64,10 +64,10 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
     if request.headers.get("HX-Request") != "true":
         context |= _instrument(simulation, given, refused)
         return render(request, "sandboxes/sandbox.html", context, status=400 if refused else 200)
-    if refused:
+    if wanted is None:
         return render(request, "sandboxes/refusal.html", context, status=422)
     if request.GET.get(EMBED) == "new":
-        return render(request, "sandboxes/embed.html", context | _embedded_instrument(simulation, given, wanted))
+        return render(request, "sandboxes/embed.html", context | _embedded_instrument(wanted, given))
     response = render(request, "sandboxes/answer.html", context)
     if not context["embedded"]:
         response["HX-Replace-Url"] = context["address"]
@@ -97,12 +97,9 @@ def _instrument(
     }
 
 
-def _embedded_instrument(
-    simulation: Simulation[Any, Any], given: Mapping[str, str], wanted: services.Run | None
-) -> dict[str, Any]:
+def _embedded_instrument(wanted: services.Run, given: Mapping[str, str]) -> dict[str, Any]:
     """The knobs that the surrounding page set come first; "Back to" leads to what it set."""
-    start = {**wanted.settings, SEED: wanted.seed} if wanted else {}
-    members = controls(simulation, given, None, start)
+    members = controls(wanted.simulation, given, None, {**wanted.settings, SEED: wanted.seed})
     return {
         "named": [("This experiment", [control for control in members if control.name in given])],
         "groups": grouped(control for control in members if control.name not in given),
