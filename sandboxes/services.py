@@ -15,9 +15,10 @@ from __future__ import annotations
 import json
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -52,13 +53,20 @@ SUBSCRIBE_PATIENCE_S = 1.0
 GIVE_BACK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
+class Part(StrEnum):
+    """What is wanted of a run. Each part is computed, kept and waited for on its own."""
+
+    RESULT = "result"
+
+
 @dataclass(frozen=True)
 class Run:
-    """One run's identity: what is simulated, with which parameters, from which seed."""
+    """One run's identity: what is simulated, with which parameters, from which seed, and which part of it is wanted."""
 
     simulation: Simulation[Any, Any]
     params: Params
     seed: int = DEFAULT_SEED
+    part: Part = Part.RESULT
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -68,7 +76,7 @@ class Run:
     @property
     def key(self) -> str:
         """The run's content address: equal runs of the same code share it."""
-        identity = [self.simulation.slug, self.simulation.version, self.settings, self.seed, _code()]
+        identity = [self.simulation.slug, self.simulation.version, self.settings, self.seed, self.part, code()]
         return sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]
 
 
@@ -107,7 +115,7 @@ def run(wanted: Run, wait_s: float) -> Outcome:
         )
 
 
-def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, claim: str) -> str:
+def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, part: str, claim: str) -> str:
     """In a worker: compute the run and put its result where the waiting requests look.
 
     Returns "computed", "cached", "abandoned" (nobody waits any more) or "failed", for the log line.
@@ -118,7 +126,7 @@ def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, claim: st
     elif not store.exists(f"wanted:{key}"):
         outcome = "abandoned"
     else:
-        outcome = _compute_and_keep(key, slug, params, seed)
+        outcome = _compute_and_keep(key, slug, params, seed, Part(part))
     store.delete(f"tries:{key}")
     store.eval(GIVE_BACK, 1, f"claim:{key}", claim)
     store.publish(f"done:{key}", outcome)
@@ -126,7 +134,12 @@ def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, claim: st
 
 
 def compute(wanted: Run) -> dict[str, Any]:
-    """The run computed here and now, as plain JSON: what it was, its metrics, its charts, and the sentence on it."""
+    """The wanted part of the run, computed here and now, as plain JSON."""
+    return COMPUTED[wanted.part](wanted)
+
+
+def _result(wanted: Run) -> dict[str, Any]:
+    """What the run was, its metrics, its charts, and the sentence on it."""
     simulation = wanted.simulation
     result = simulation.run(wanted.params, wanted.seed)
     return {
@@ -150,6 +163,10 @@ def compute(wanted: Run) -> dict[str, Any]:
             for chart in simulation.charts(result)
         ],
     }
+
+
+# How each part is computed.
+COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {Part.RESULT: _result}
 
 
 def warm() -> None:
@@ -214,7 +231,7 @@ def _publish(wanted: Run) -> bool:
     if store.incr(f"tries:{key}") > TRIES:
         return False
     store.expire(f"tries:{key}", TRIES_KEPT_S)
-    arguments = (key, wanted.simulation.slug, wanted.settings, wanted.seed, claim)
+    arguments = (key, wanted.simulation.slug, wanted.settings, wanted.seed, wanted.part.value, claim)
     try:
         current_app.send_task("sandboxes.tasks.execute", arguments, queue="interactive", expires=CLAIM_KEPT_S)
     except Exception:
@@ -223,10 +240,10 @@ def _publish(wanted: Run) -> bool:
     return True
 
 
-def _compute_and_keep(key: str, slug: str, params: Mapping[str, Any], seed: int) -> str:
+def _compute_and_keep(key: str, slug: str, params: Mapping[str, Any], seed: int, part: Part) -> str:
     try:
         simulation = catalogue.simulation(slug)
-        result = compute(Run(simulation, simulation.parse(params), seed))
+        result = compute(Run(simulation, simulation.parse(params), seed, part))
     except Exception:
         log.exception("run_failed", slug=slug, key=key)
         _keep(key, {"failed": True}, FAILURE_KEPT_S)
@@ -241,7 +258,7 @@ def _keep(key: str, result: Mapping[str, Any], kept_s: int) -> None:
 
 
 @cache
-def _code() -> str:
+def code() -> str:
     """A fingerprint of the code that makes results, so that an upgrade never shows what older code made."""
     files = sorted(Path(simulations.__path__[0]).rglob("*.py"))
     return sha256(b"".join(file.read_bytes() for file in [*files, Path(__file__)])).hexdigest()[:16]

@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 @shared_task(queue="interactive", soft_time_limit=10, time_limit=15)
-def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, claim: str) -> None:
+def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, part: str, claim: str) -> None:
     """One run for somebody who waits: at most 10 s, and none at all when nobody waits any more."""
-    outcome = services.execute(key, slug, params, seed, claim)
-    log.info(f"run_{outcome}", slug=slug, key=key)
+    outcome = services.execute(key, slug, params, seed, part, claim)
+    log.info(f"run_{outcome}", slug=slug, part=part, key=key)

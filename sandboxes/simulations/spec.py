@@ -109,10 +109,34 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """One line of a chart that can be averaged over seeds; None where a run has no value."""
+
+    name: str
+    colour: str  # a name of the palette
+    y: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A chart's lines on a grid `x` that depends on the parameters alone, so that runs of other seeds can be averaged.
+
+    `note` says what the mean is of; `yaxis` is Plotly's, with the unit in its title or ticks.
+    """
+
+    x: tuple[float, ...]
+    lines: tuple[Curve, ...]
+    note: str
+    yaxis: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Chart:
     """One picture and the same numbers as a table, for those who cannot see the picture.
 
-    `rows` hold one value per column; None stands for "no value" (a rate over no calls, say).
+    `rows` hold one value per column; None stands for "no value" (a rate over no calls, say). `curves` are what
+    replications average; None for a chart that has nothing to average. `overlay` are the traces that this run leaves on
+    another run's chart when it is that run's baseline.
     """
 
     name: str
@@ -123,6 +147,8 @@ class Chart:
     rows: tuple[tuple[float | str | None, ...], ...]
     keys: tuple[tuple[str, str], ...] = ()  # legend: (words, palette colour name)
     height_px: int = 240
+    curves: Curves | None = None
+    overlay: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

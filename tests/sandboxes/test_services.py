@@ -78,7 +78,7 @@ def test_a_lost_task_is_published_again_when_its_claim_runs_out(store, wanted, a
 
 
 def test_a_worker_skips_a_run_nobody_waits_for(store, wanted):
-    outcome = services.execute(wanted.key, "circuit-breaker", wanted.settings, wanted.seed, "its claim")
+    outcome = services.execute(wanted.key, "circuit-breaker", wanted.settings, wanted.seed, "result", "its claim")
 
     assert outcome == "abandoned"
     assert store.get(f"run:{wanted.key}") is None
@@ -126,7 +126,7 @@ def test_a_worker_that_found_nobody_waiting_is_asked_again_at_once(store, wanted
 def test_a_late_task_does_not_take_another_ones_claim(store, wanted):
     store.set(f"claim:{wanted.key}", "the newer one")
 
-    services.execute(wanted.key, "circuit-breaker", wanted.settings, wanted.seed, "the older one")
+    services.execute(wanted.key, "circuit-breaker", wanted.settings, wanted.seed, "result", "the older one")
 
     assert store.get(f"claim:{wanted.key}") == b"the newer one"
 
@@ -147,7 +147,7 @@ def test_when_half_the_threads_wait_the_next_request_is_told_to_ask_again(store,
 def test_other_code_makes_another_key(wanted, monkeypatch):
     before = wanted.key
 
-    monkeypatch.setattr(services, "_code", lambda: "newer code")
+    monkeypatch.setattr(services, "code", lambda: "newer code")
 
     assert wanted.key != before
 
