@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
 from typing import TypeVar
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from sandboxes.addresses import differences
 from sandboxes.services import DEFAULT_SEED, Failed, Outcome, Ready, Run
 from sandboxes.simulations.spec import BadParams
 
@@ -48,9 +48,9 @@ def as_csv(outcome: Outcome, name: str) -> HttpResponse | None:
     return response
 
 
-def command(wanted: Run, differences: Mapping[str, str]) -> str:
-    """The command line that makes the same run; `differences` are the parameters that are not at their default."""
-    words = [f"--set {name}={value}" for name, value in differences.items()]
+def command(wanted: Run) -> str:
+    """The command line that makes the same run."""
+    words = [f"--set {name}={value}" for name, value in differences(wanted).items()]
     words += [f"--seed {wanted.seed}"] if wanted.seed != DEFAULT_SEED else []
     return " ".join(["manage.py simulate", wanted.simulation.slug, *words])
 

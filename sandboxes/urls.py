@@ -1,9 +1,9 @@
 from django.urls import path
 
-from sandboxes import views
+from sandboxes.views import sandbox
 
 urlpatterns = [
-    path("", views.library, name="sandboxes"),
-    path("<slug:slug>/", views.sandbox, name="sandbox"),
-    path("<slug:slug>/<slug:chart>.csv", views.chart_csv, name="chart_csv"),
+    path("", sandbox.library, name="sandboxes"),
+    path("<slug:slug>/", sandbox.sandbox, name="sandbox"),
+    path("<slug:slug>/<slug:chart>.csv", sandbox.chart_csv, name="chart_csv"),
 ]

@@ -8,10 +8,11 @@ from html import unescape
 import pytest
 from django.core.management import call_command
 
-from sandboxes import services, views
+from sandboxes import services
 from sandboxes.forms import plain
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.spec import knobs
+from sandboxes.views import sandbox
 
 ADDRESS = "/sandboxes/circuit-breaker/"
 SHORT = {"healthy_s": "2", "dead_s": "3", "recovered_s": "2", "arrival_rate_per_s": "20"}
@@ -104,8 +105,8 @@ def test_a_hostile_value_is_shown_as_text(client, asked):
 
 
 def test_a_run_that_takes_longer_is_polled_and_asked_for_once(client, asked, monkeypatch):
-    monkeypatch.setattr(views, "WAIT_S", 0.05)
-    monkeypatch.setattr(views, "POLL_WAIT_S", 0.05)
+    monkeypatch.setattr(sandbox, "WAIT_S", 0.05)
+    monkeypatch.setattr(sandbox, "POLL_WAIT_S", 0.05)
 
     first = client.get(ADDRESS, SHORT, headers=HTMX)
     second = client.get(ADDRESS, {**SHORT, "poll": "1"}, headers=HTMX)
@@ -230,7 +231,7 @@ def test_a_browser_gets_the_page(client, worker):
 
 
 def test_json_says_what_is_wrong_and_when_to_ask_again(client, asked, monkeypatch):
-    monkeypatch.setattr(views, "WAIT_S", 0.05)
+    monkeypatch.setattr(sandbox, "WAIT_S", 0.05)
     json_please = {"Accept": "application/json"}
 
     wrong = client.get(ADDRESS, {"dead_s": "x"}, headers=json_please)

@@ -1,0 +1,1 @@
+"""What the sandboxes answer, a module for each kind of page."""
