@@ -36,6 +36,8 @@ app.conf.update(
     task_queues=[Queue(name) for name in QUEUES],
     task_default_queue="interactive",
     task_create_missing_queues=False,
+    # Without it a task that kills its worker comes back at once and for ever; with it, max_retries times.
+    task_retry_on_worker_lost=True,
     worker_prefetch_multiplier=1,
     # Nothing runs for ever: the heartbeat relies on it, and so does the visibility timeout below.
     task_time_limit=SWEEP_TIME_LIMIT_S,

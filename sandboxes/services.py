@@ -102,6 +102,10 @@ class Failed:
 
 Outcome = Ready | Waiting | Failed
 
+UNREACHABLE = Failed(
+    "The workers cannot be reached just now. Your settings are kept; this page tries again.", again=True
+)
+
 
 def run(wanted: Run, wait_s: float) -> Outcome:
     """The run's result, from the cache or from a worker, waiting at most `wait_s` seconds for it."""
@@ -110,9 +114,7 @@ def run(wanted: Run, wait_s: float) -> Outcome:
         return kept if kept else _ask(wanted, wait_s)
     except (redis.RedisError, OperationalError, OSError) as error:
         log.warning("run_unreachable", key=wanted.key, error=type(error).__name__)
-        return Failed(
-            "The workers cannot be reached just now. Your settings are kept; this page tries again.", again=True
-        )
+        return UNREACHABLE
 
 
 def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, part: str, claim: str) -> str:
@@ -189,7 +191,7 @@ def _ask(wanted: Run, wait_s: float) -> Outcome:
     """Ask a worker unless one has been asked, and wait. Subscribing first, so that no announcement is missed."""
     store, key = connection(), wanted.key
     store.set(f"wanted:{key}", b"1", ex=WANTED_KEPT_S)
-    with _place_to_wait() as may_wait, store.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
+    with place_to_wait() as may_wait, store.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
         deadline = time.monotonic() + (wait_s if may_wait else 0)
         channel.subscribe(f"done:{key}")
         channel.get_message(timeout=SUBSCRIBE_PATIENCE_S)  # in force once Redis has said so
@@ -208,7 +210,7 @@ def _ask(wanted: Run, wait_s: float) -> Outcome:
 
 
 @contextmanager
-def _place_to_wait() -> Iterator[bool]:
+def place_to_wait() -> Iterator[bool]:
     """Whether this request may wait: only half the threads do, so that signing in never queues behind sandboxes."""
     got = _places().acquire(blocking=False)
     try:

@@ -134,9 +134,9 @@ class Curves:
 class Chart:
     """One picture and the same numbers as a table, for those who cannot see the picture.
 
-    `rows` hold one value per column; None stands for "no value" (a rate over no calls, say). `curves` are what
-    replications average; None for a chart that has nothing to average. `overlay` are the traces that this run leaves on
-    another run's chart when it is that run's baseline.
+    `rows` hold one value per column; None stands for "no value" (a rate over no calls, say). `curves` makes what
+    replications average, when it is wanted; None for a chart that has nothing to average. `overlay` are the traces that
+    this run leaves on another run's chart when it is that run's baseline.
     """
 
     name: str
@@ -147,7 +147,7 @@ class Chart:
     rows: tuple[tuple[float | str | None, ...], ...]
     keys: tuple[tuple[str, str], ...] = ()  # legend: (words, palette colour name)
     height_px: int = 240
-    curves: Curves | None = None
+    curves: Callable[[], Curves] | None = None
     overlay: tuple[Mapping[str, Any], ...] = ()
 
 

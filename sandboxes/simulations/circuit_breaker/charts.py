@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +21,7 @@ from sandboxes.simulations.circuit_breaker.model import (
 )
 from sandboxes.simulations.circuit_breaker.params import Kind
 from sandboxes.simulations.palette import figure, layout, light
-from sandboxes.simulations.spec import Chart
+from sandboxes.simulations.spec import Chart, Curve, Curves
 
 BIN_WIDTHS_S = (0.5, 1, 2, 5, 10, 20)
 MOST_BINS = 150
@@ -38,12 +40,14 @@ HEALTH_COLOURS = {"healthy": "closed", "slow": "slow", "failing": "half", "dead"
 HEALTH_PLACE, BREAKER_PLACE = 0.16, 0.68
 # Percentile, name, colour, line width and dash: told apart without colour too.
 PERCENTILES = ((50, "p50", "soft", 1.5, "dot"), (95, "p95", "accent", 1.5, "solid"), (99, "p99", "ink", 2.5, "solid"))
+TICKS_MS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
+TICK_WORDS = [f"{tick} ms" if tick < 1000 else f"{tick // 1000} s" for tick in TICKS_MS]
 
 
 def charts(result: CircuitBreakerResult) -> tuple[Chart, ...]:
     """Top to bottom, over one time axis."""
     edges_s = bin_edges_s(result.duration_s)
-    return outcomes_chart(result, edges_s), states_chart(result), latency_chart(result, edges_s)
+    return outcomes_chart(result, edges_s), states_chart(result, edges_s), latency_chart(result, edges_s)
 
 
 def bin_edges_s(duration_s: float) -> NDArray[np.float64]:
@@ -80,10 +84,22 @@ def outcomes_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -
         rows=tuple(zip(edges_s[:-1].tolist(), edges_s[1:].tolist(), *columns, strict=True)),
         keys=tuple((words, colour) for _, words, colour in OUTCOMES),
         height_px=240,
+        curves=partial(outcomes_curves, counts, edges_s),
     )
 
 
-def states_chart(result: CircuitBreakerResult) -> Chart:
+def outcomes_curves(counts: Mapping[int, NDArray[np.int64]], edges_s: NDArray[np.float64]) -> Curves:
+    """Requests per second of each outcome."""
+    width_s = np.diff(edges_s)
+    return Curves(
+        x=_middles_s(edges_s),
+        lines=tuple(Curve(words, colour, tuple((counts[code] / width_s).tolist())) for code, words, colour in OUTCOMES),
+        note="requests per second",
+        yaxis={"rangemode": "tozero"},
+    )
+
+
+def states_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> Chart:
     """The breaker's states over the dependency's health."""
     words = {code: name for code, name, _ in STATES}
     stretches = shown_stretches(result)
@@ -133,6 +149,19 @@ def states_chart(result: CircuitBreakerResult) -> Chart:
         rows=tuple(breaker + dependency),
         keys=tuple((name, colour) for _, name, colour in STATES),
         height_px=130,
+        curves=partial(states_curves, result, edges_s),
+    )
+
+
+def states_curves(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> Curves:
+    """Percent of each bin that the breaker spent in each state."""
+    width_s = np.diff(edges_s)
+    shares = {code: 100 * _held_s(result.stretches, code, edges_s) / width_s for code, _, _ in STATES}
+    return Curves(
+        x=_middles_s(edges_s),
+        lines=tuple(Curve(name, colour, tuple(shares[code].tolist())) for code, name, colour in STATES),
+        note="share of the time in each state",
+        yaxis={"range": [0, 100], "ticksuffix": " %"},
     )
 
 
@@ -143,11 +172,10 @@ def latency_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) ->
     bounds = np.searchsorted(result.arrival_s[called], edges_s)
     table = np.array([_percentiles(latency_ms[a:b]) for a, b in pairwise(bounds)])
     values = [[None if np.isnan(value) else round(value, 3) for value in column] for column in table.T.tolist()]
-    middles_s = (edges_s[:-1] + edges_s[1:]) / 2
     traces = [
         {
             "type": "scatter",
-            "x": middles_s.tolist(),
+            "x": list(_middles_s(edges_s)),
             "y": column,
             "name": name,
             "mode": "lines+markers",
@@ -166,6 +194,20 @@ def latency_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) ->
         rows=tuple(zip(edges_s[:-1].tolist(), edges_s[1:].tolist(), *values, strict=True)),
         keys=tuple((name, colour) for _, name, colour, _, _ in PERCENTILES),
         height_px=220,
+        curves=partial(latency_curves, values, edges_s),
+    )
+
+
+def latency_curves(values_ms: Sequence[Sequence[float | None]], edges_s: NDArray[np.float64]) -> Curves:
+    """Percentiles of the time calls took; a bin without calls has none."""
+    return Curves(
+        x=_middles_s(edges_s),
+        lines=tuple(
+            Curve(name, colour, tuple(column))
+            for (_, name, colour, _, _), column in zip(PERCENTILES, values_ms, strict=True)
+        ),
+        note="calls that went through, on a logarithmic scale",
+        yaxis={"type": "log", "tickvals": TICKS_MS, "ticktext": TICK_WORDS},
     )
 
 
@@ -222,6 +264,10 @@ def _bars(
     }
 
 
+def _middles_s(edges_s: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(((edges_s[:-1] + edges_s[1:]) / 2).tolist())
+
+
 def _stepped(values: NDArray[np.float64]) -> list[float]:
     rounded: list[float] = np.round(values, 3).tolist()
     return [*rounded, rounded[-1]]
@@ -239,12 +285,11 @@ def _percentiles(latency_ms: NDArray[np.float64]) -> list[float]:
 
 def _log_axis(values_ms: NDArray[np.float64]) -> dict[str, Any]:
     """A logarithmic axis from below the lowest value to above the highest, with ticks a person would choose."""
-    ticks_ms = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
     seen = values_ms[np.isfinite(values_ms)]
     low, high = (seen.min(), seen.max()) if seen.size else (10, 1000)
     return {
         "type": "log",
         "range": [float(np.log10(low / 1.6)), float(np.log10(high * 1.4))],
-        "tickvals": ticks_ms,
-        "ticktext": [f"{tick} ms" if tick < 1000 else f"{tick // 1000} s" for tick in ticks_ms],
+        "tickvals": TICKS_MS,
+        "ticktext": TICK_WORDS,
     }

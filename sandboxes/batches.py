@@ -1,0 +1,399 @@
+"""Many runs of one simulation: replications over seeds, sweeps over one or two parameters.
+
+A batch is a grid of points, each run with the same seeds, so that a difference between points is the parameters' doing.
+Like a run it is its content, kept in Redis under its hash for a while, and losing it costs a recomputation and nothing
+else. It is computed in pieces of a fraction of a second by *chains* on the queue `sweeps`: a chain is a task that takes
+the next free piece, again and again, and after a second puts itself at the end of the queue, so that several batches
+share the workers and more workers finish sooner. Each piece is spread over the whole grid (every so-manyth run), so the
+picture of a batch that is still running is a coarse one of the whole.
+
+    batch:<key>             hash: r<piece> its numbers ("" if it is given up), c<piece> and "charts" what its curves are
+    batch:<key>:tries       hash: piece -> how often it was taken
+    batch:<key>:leases      hash: piece -> "<until> <chain>" while a chain is at it
+    batch:<key>:wanted      held while somebody looks on; the chains of a batch nobody looks at end
+    batch:<key>:alive       held by whoever started chains, and by the chains as they work
+    batch:<key>:generation  counts how often chains were started; those of an earlier time end
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from hashlib import sha256
+from itertools import product
+from math import ceil, prod
+from secrets import token_hex
+from typing import Any, cast
+
+import numpy as np
+import redis
+import structlog
+from celery import current_app
+from celery.exceptions import SoftTimeLimitExceeded
+from kombu.exceptions import OperationalError
+from numpy.typing import NDArray
+
+from sandboxes import services
+from sandboxes.simulations import catalogue
+from sandboxes.simulations.spec import Chart, Curves, Simulation
+from sandboxes.simulations.statistics import Array, Moments, merged, moments
+from sandboxes.simulations.streams import LARGEST_SEED
+from sandboxes.store import connection
+
+log = structlog.get_logger(__name__)
+
+Field = bytes | bytearray | memoryview | str | int | float
+
+KEPT_S = 30 * 60
+WANTED_KEPT_S = 5
+ALIVE_KEPT_S = 10
+# Longer than a task's hard time limit: whoever holds a lease beyond it is gone.
+LEASE_S = 45
+MOST_TRIES = 2
+# A chain works about this long before it lets others have a turn.
+SLICE_S = 1.0
+CHAINS = 16
+CHAIN_KEPT_S = 60
+LONGEST_QUEUE = 400
+# A piece holds about this many requests (a tenth of a second or two), and there are enough pieces for every worker.
+PIECE_REQUESTS = 400_000
+MOST_RUNS_IN_A_PIECE = 64
+FEWEST_PIECES = 16
+
+PENDING, DONE, FAILED = 0, 1, 2
+
+# The next piece to work on, or -1. Free is what has no result, and no lease but an expired one, or one of this very
+# chain, which then died and was started again. What has been tried often enough is given up.
+TAKE = """
+local now = tonumber(redis.call('time')[1])
+for piece = 0, ARGV[1] - 1 do
+  if redis.call('hexists', KEYS[1], 'r' .. piece) == 0 then
+    local lease = redis.call('hget', KEYS[3], piece)
+    local till, holder = 0, ARGV[2]
+    if lease then till, holder = string.match(lease, '(%d+) (.+)') end
+    if holder == ARGV[2] or tonumber(till) <= now then
+      if redis.call('hincrby', KEYS[2], piece, 1) <= tonumber(ARGV[4]) then
+        redis.call('hset', KEYS[3], piece, (now + ARGV[3]) .. ' ' .. ARGV[2])
+        return piece
+      end
+      redis.call('hset', KEYS[1], 'r' .. piece, '')
+    end
+  end
+end
+return -1
+"""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A parameter that takes several values, as plain JSON, in the order they are drawn."""
+
+    name: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Which runs: every combination of the axes' values over `settings`, each with `seeds` seeds from `seed` on.
+
+    Runs are numbered by point, the last axis fastest, then by seed. `curves`: average the charts' curves as well.
+    """
+
+    simulation: Simulation[Any, Any]
+    settings: Mapping[str, Any]
+    seed: int
+    seeds: int
+    axes: tuple[Axis, ...] = ()
+    curves: bool = False
+
+    @cached_property
+    def key(self) -> str:
+        """The batch's content address: equal batches of the same code share it."""
+        identity = [self.simulation.version, self.spec, services.code()]
+        return sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:32]
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """The batch as plain JSON, for a task's message."""
+        return {
+            "slug": self.simulation.slug,
+            "settings": dict(self.settings),
+            "seed": self.seed,
+            "seeds": self.seeds,
+            "axes": [asdict(axis) for axis in self.axes],
+            "curves": self.curves,
+        }
+
+    @cached_property
+    def points(self) -> tuple[tuple[Any, ...], ...]:
+        """The values of the axes at each point; one empty tuple when there is no axis."""
+        return tuple(product(*(axis.values for axis in self.axes)))
+
+    @property
+    def runs(self) -> int:
+        return self.seeds * prod(len(axis.values) for axis in self.axes)
+
+    @cached_property
+    def requests(self) -> int:
+        """About how many requests all runs simulate together, from the corners of the grid."""
+        corners = list(product(*({axis.values[0], axis.values[-1]} for axis in self.axes)))
+        each = [self.simulation.requests(self.simulation.parse(self.settings_at(corner))) for corner in corners]
+        return round(self.runs * sum(each) / len(each))
+
+    @cached_property
+    def pieces(self) -> int:
+        """Into how many pieces the runs are dealt; piece i has the runs i, i + pieces, i + 2 x pieces..."""
+        by_size = max(1, PIECE_REQUESTS * self.runs // max(1, self.requests))
+        in_a_piece = min(by_size, MOST_RUNS_IN_A_PIECE, ceil(self.runs / FEWEST_PIECES))
+        return ceil(self.runs / in_a_piece)
+
+    def settings_at(self, point: Sequence[Any]) -> dict[str, Any]:
+        """All parameters at a point of the grid."""
+        return {**self.settings, **{axis.name: value for axis, value in zip(self.axes, point, strict=True)}}
+
+    def seed_of(self, run: int) -> int:
+        return (self.seed + run % self.seeds) % (LARGEST_SEED + 1)
+
+    def runs_of(self, piece: int) -> range:
+        return range(piece, self.runs, self.pieces)
+
+
+def batch_of(spec: Mapping[str, Any]) -> Batch:
+    """The batch that `spec` describes."""
+    axes = tuple(Axis(axis["name"], tuple(axis["values"])) for axis in spec["axes"])
+    simulation = catalogue.simulation(spec["slug"])
+    return Batch(simulation, spec["settings"], spec["seed"], spec["seeds"], axes, spec["curves"])
+
+
+@dataclass(frozen=True)
+class Look:
+    """A batch as it stands.
+
+    values     (points, seeds, metrics), nan where there is no value
+    states     (points, seeds): PENDING, DONE or FAILED
+    charts     what the curves belong to: one mapping for each chart that has some
+    averages   moments of all curves' values, one after another; None as long as there are none
+    left_s     how much longer it takes at the present pace; None when that cannot be said
+    """
+
+    batch: Batch
+    values: Array
+    states: NDArray[np.uint8]
+    charts: tuple[Mapping[str, Any], ...] = ()
+    averages: Moments | None = None
+    left_s: float | None = None
+    at_work: bool = False
+
+    @property
+    def done(self) -> int:
+        """How many runs are over, failed ones included."""
+        return int(np.count_nonzero(self.states != PENDING))
+
+    @property
+    def failed(self) -> int:
+        return int(np.count_nonzero(self.states == FAILED))
+
+    @property
+    def complete(self) -> bool:
+        return self.done == self.batch.runs
+
+
+def look(batch: Batch, wait_s: float = 0.0, go_on: bool = True) -> Look | services.Failed:
+    """The batch as it stands; unless `go_on` is false, workers are kept at it while somebody looks.
+
+    Returns as soon as it is complete, after at most `wait_s` seconds.
+    """
+    try:
+        at_work = _ask(batch) if go_on else _leave(batch)
+        with services.place_to_wait() as may_wait:
+            deadline = time.monotonic() + (wait_s if may_wait else 0)
+            while time.monotonic() < deadline and not _is_complete(batch):
+                time.sleep(0.02)
+        return _read(batch, at_work)
+    except (redis.RedisError, OperationalError, OSError) as error:
+        log.warning("batch_unreachable", key=batch.key, error=type(error).__name__)
+        return services.UNREACHABLE
+
+
+def work(spec: Mapping[str, Any], generation: int, chain: str) -> str:
+    """In a worker: take pieces for about a second.
+
+    Returns "more" when there is more to do, "finished" when nothing is left to take, "left" when nobody looks on or
+    other chains have been started since.
+    """
+    batch, until = batch_of(spec), time.monotonic() + SLICE_S
+    name, store = f"batch:{batch.key}", connection()
+    while time.monotonic() < until:
+        wanted, current = store.mget(f"{name}:wanted", f"{name}:generation")
+        if not wanted or int(current or 0) != generation:
+            store.delete(f"{name}:alive")
+            return "left"
+        store.set(f"{name}:alive", b"1", ex=ALIVE_KEPT_S)
+        piece = int(store.eval(TAKE, 3, *_hashes(name), batch.pieces, chain, LEASE_S, MOST_TRIES))
+        if piece < 0:
+            return "finished"
+        _work_on(batch, piece)
+    return "more"
+
+
+def _ask(batch: Batch) -> bool:
+    """Say that somebody looks on, and start chains unless some are at work. Whether any are, or will be."""
+    name, store = f"batch:{batch.key}", connection()
+    store.set(f"{name}:wanted", b"1", ex=WANTED_KEPT_S)
+    if _is_complete(batch):
+        return False
+    if not store.set(f"{name}:alive", b"1", ex=ALIVE_KEPT_S, nx=True):
+        return True
+    if store.llen("sweeps") > LONGEST_QUEUE:
+        store.delete(f"{name}:alive")
+        return False
+    generation = store.incr(f"{name}:generation")
+    store.expire(f"{name}:generation", KEPT_S)
+    # The pace is measured from here: what was there before, and when.
+    store.hset(name, "since", f"{time.time()} {_counted(batch)}")
+    for _ in range(min(CHAINS, batch.pieces)):
+        go_on(batch.spec, generation, token_hex(8))
+    return True
+
+
+def go_on(spec: Mapping[str, Any], generation: int, chain: str) -> None:
+    """Put a chain at the end of the queue."""
+    current_app.send_task("sandboxes.tasks.work", (spec, generation, chain), queue="sweeps", expires=CHAIN_KEPT_S)
+
+
+def _leave(batch: Batch) -> bool:
+    connection().delete(f"batch:{batch.key}:wanted")
+    return False
+
+
+def _hashes(name: str) -> tuple[str, str, str]:
+    return name, f"{name}:tries", f"{name}:leases"
+
+
+def _work_on(batch: Batch, piece: int) -> None:
+    """Compute one piece and keep it. A first failure gives it back; a second keeps what can be had of it."""
+    name, store = f"batch:{batch.key}", connection()
+    tries = int(store.hget(f"{name}:tries", str(piece)) or 0)
+    try:
+        fields = computed(batch, piece, at_any_rate=tries >= MOST_TRIES)
+    except Exception as error:
+        log.exception("piece_failed", key=batch.key, piece=piece, tries=tries, error=type(error).__name__)
+        store.hdel(f"{name}:leases", str(piece))
+        return
+    with store.pipeline() as pipeline:
+        pipeline.hset(name, mapping=fields)
+        for key in _hashes(name):
+            pipeline.expire(key, KEPT_S)
+        pipeline.execute()
+
+
+def computed(batch: Batch, piece: int, at_any_rate: bool) -> dict[Field, bytes]:
+    """What is kept of a piece. With `at_any_rate`, a run that raises is marked as failed instead of raising here."""
+    metrics = batch.simulation.metrics
+    runs = batch.runs_of(piece)
+    states = np.full(len(runs), DONE, np.uint8)
+    values = np.full((len(runs), len(metrics)), np.nan)
+    curves: list[list[tuple[Chart, Curves]]] = []
+    for place, run in enumerate(runs):
+        try:
+            params = batch.simulation.parse(batch.settings_at(batch.points[run // batch.seeds]))
+            result = batch.simulation.run(params, batch.seed_of(run))
+            measured = batch.simulation.measure(result)
+            values[place] = [np.nan if (value := measured[metric.name]) is None else value for metric in metrics]
+            if batch.curves:
+                charts = batch.simulation.charts(result)
+                curves.append([(chart, chart.curves()) for chart in charts if chart.curves])
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
+            if not at_any_rate:
+                raise
+            log.exception("run_of_a_piece_failed", key=batch.key, run=run)
+            states[place], values[place] = FAILED, np.nan
+    fields: dict[Field, bytes] = {f"r{piece}": values.tobytes() + states.tobytes()}
+    if curves:
+        averages = moments(np.array([list(_values(charts)) for charts in curves], np.float64))
+        fields[f"c{piece}"] = np.array([averages.count, averages.mean, averages.squares]).tobytes()
+        fields["charts"] = json.dumps([_described(*chart) for chart in curves[0]]).encode()
+    return fields
+
+
+def _values(charts: Sequence[tuple[Chart, Curves]]) -> Iterator[float]:
+    """All values of all curves, one after another; nan for none."""
+    for _, curves in charts:
+        for line in curves.lines:
+            yield from (np.nan if value is None else value for value in line.y)
+
+
+def _described(chart: Chart, curves: Curves) -> dict[str, Any]:
+    """What has to be known to draw the averages: everything but the values."""
+    return {
+        "name": chart.name,
+        "title": chart.title,
+        "note": curves.note,
+        "height_px": chart.height_px,
+        "x": curves.x,
+        "yaxis": dict(curves.yaxis),
+        "lines": [{"name": line.name, "colour": line.colour} for line in curves.lines],
+    }
+
+
+def _counted(batch: Batch) -> int:
+    """How many pieces are over."""
+    fields = cast(Sequence[bytes], connection().hkeys(f"batch:{batch.key}"))
+    return sum(field.startswith(b"r") for field in fields)
+
+
+def _is_complete(batch: Batch) -> bool:
+    name = f"batch:{batch.key}"
+    # Counting all fields is cheap and tells that it is too early to look closer.
+    return connection().hlen(name) >= batch.pieces and _counted(batch) == batch.pieces
+
+
+def _read(batch: Batch, at_work: bool) -> Look:
+    kept = cast(Mapping[bytes, bytes], connection().hgetall(f"batch:{batch.key}"))
+    values = np.full((batch.runs, len(batch.simulation.metrics)), np.nan)
+    states = np.full(batch.runs, PENDING, np.uint8)
+    over = 0
+    for piece in range(batch.pieces):
+        packed = kept.get(f"r{piece}".encode())
+        if packed is None:
+            continue
+        over += 1
+        runs = slice(piece, None, batch.pieces)
+        number = len(batch.runs_of(piece))
+        if not packed:
+            states[runs] = FAILED
+            continue
+        states[runs] = np.frombuffer(packed[-number:], np.uint8)
+        values[runs] = np.frombuffer(packed[:-number]).reshape(number, -1)
+    shape = (len(batch.points), batch.seeds)
+    return Look(
+        batch,
+        values.reshape(*shape, -1),
+        states.reshape(shape),
+        charts=tuple(json.loads(kept.get(b"charts", b"[]"))),
+        averages=_averages(batch, kept),
+        left_s=_left_s(kept.get(b"since"), over, batch.pieces) if at_work else None,
+        at_work=at_work and over < batch.pieces,
+    )
+
+
+def _averages(batch: Batch, kept: Mapping[bytes, bytes]) -> Moments | None:
+    pieces = [kept[field] for piece in range(batch.pieces) if (field := f"c{piece}".encode()) in kept]
+    if not pieces:
+        return None
+    stacked = np.array([np.frombuffer(packed, np.float64).reshape(3, -1) for packed in pieces])
+    return merged(stacked[:, 0], stacked[:, 1], stacked[:, 2])
+
+
+def _left_s(since: bytes | None, over: int, pieces: int) -> float | None:
+    """At the pace since chains were last started."""
+    if since is None:
+        return None
+    started, before = since.decode().split()
+    newly = over - int(before)
+    return (time.time() - float(started)) / newly * (pieces - over) if newly > 0 else None

@@ -1,0 +1,314 @@
+"""Batches against a real Redis; the tests play the workers' part, and let them die."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from celery import current_app
+
+from sandboxes import batches, services
+from sandboxes.batches import DONE, FAILED, PENDING, Axis, Batch, batch_of
+from sandboxes.simulations import catalogue
+from sandboxes.store import client
+
+SHORT = {"healthy_s": 2, "dead_s": 3, "recovered_s": 2, "arrival_rate_per_s": 20}
+
+
+@pytest.fixture
+def store(store, monkeypatch):
+    monkeypatch.setattr(batches, "connection", lambda: store)
+    return store
+
+
+@pytest.fixture
+def queue(store, monkeypatch):
+    """What was put on the queue, the oldest first."""
+    waiting = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, args, **options: waiting.append(args))
+    return waiting
+
+
+def batch(axes=(), seeds=3, curves=False, seed=1, **changes):
+    simulation = catalogue.simulation("circuit-breaker")
+    settings = simulation.parse({**SHORT, **changes}).model_dump(mode="json")
+    return Batch(simulation, settings, seed, seeds, axes, curves)
+
+
+def finish(queue):
+    """Work off the queue as workers would."""
+    outcomes = []
+    while queue:
+        chain = queue.pop(0)
+        outcomes.append(batches.work(*chain))
+        if outcomes[-1] == "more":
+            queue.append(chain)
+    return outcomes
+
+
+DEAD = Axis("dead_s", (1, 2, 4))
+KIND = Axis("kind", ("count", "none"))
+
+
+def test_every_run_of_a_batch_is_the_run_its_point_and_seed_say(store, queue):
+    wanted = batch((DEAD, KIND), seeds=2, seed=7)
+    simulation = wanted.simulation
+
+    batches.look(wanted)
+    finish(queue)
+    look = batches.look(wanted)
+
+    assert look.complete
+    assert look.values.shape == (6, 2, len(simulation.metrics))
+    for place, (dead_s, kind) in enumerate([(1, "count"), (1, "none"), (2, "count"), (2, "none"), (4, "count")]):
+        for number in range(2):
+            params = simulation.parse({**SHORT, "dead_s": dead_s, "kind": kind})
+            expected = simulation.measure(simulation.run(params, 7 + number)).values()
+            assert np.array_equal(
+                look.values[place, number], [np.nan if v is None else v for v in expected], equal_nan=True
+            )
+
+
+def test_every_run_is_in_exactly_one_piece():
+    for wanted in (batch(seeds=1), batch((DEAD,)), batch((DEAD, KIND), seeds=41)):
+        runs = [run for piece in range(wanted.pieces) for run in wanted.runs_of(piece)]
+
+        assert sorted(runs) == list(range(wanted.runs))
+
+
+def test_a_piece_of_large_runs_is_one_run_and_pieces_of_small_ones_are_bounded():
+    large = batch((Axis("dead_s", tuple(range(100, 300))),), arrival_rate_per_s=2000, seeds=1)
+    small = batch((Axis("dead_s", tuple(range(1, 301))),), arrival_rate_per_s=1, seeds=30)
+
+    assert large.pieces == large.runs == 200
+    assert small.pieces == 141  # 9,000 runs, 64 in a piece
+
+
+def test_the_key_changes_with_every_part_of_a_batch_and_with_the_code(monkeypatch):
+    others = [batch((KIND,)), batch((DEAD,), seeds=4), batch((DEAD,), seed=2), batch((DEAD,), curves=True)]
+    others += [batch((Axis("dead_s", (1, 2, 3)),)), batch((DEAD,), slow_s=1)]
+    here = batch((DEAD,)).key
+
+    assert len({here, *(other.key for other in others)}) == 7
+    assert batch_of(batch((DEAD,)).spec).key == here
+    monkeypatch.setattr(services, "code", lambda: "newer code")
+    assert batch((DEAD,)).key != here
+
+
+def test_half_a_batch_is_a_coarse_picture_of_the_whole(store, queue):
+    wanted = batch((Axis("dead_s", tuple(range(1, 41))),), seeds=1)
+    batches.look(wanted)
+    for piece in range(wanted.pieces // 2):
+        batches._work_on(wanted, piece)
+
+    look = batches.look(wanted)
+
+    assert not look.complete
+    there = np.flatnonzero(look.states[:, 0] == DONE)
+    assert there.min() < 8
+    assert there.max() > 32
+    assert np.isnan(look.values[look.states == PENDING]).all()
+
+
+def test_looking_twice_starts_chains_once(store, queue):
+    wanted = batch((DEAD,))
+
+    first = batches.look(wanted)
+    again = batches.look(wanted)
+
+    assert len(queue) == min(batches.CHAINS, wanted.pieces)
+    assert first.at_work
+    assert again.at_work
+
+
+def test_a_complete_batch_asks_nobody(store, queue):
+    wanted = batch((DEAD,))
+    batches.look(wanted)
+    finish(queue)
+    store.delete(f"batch:{wanted.key}:alive")
+
+    look = batches.look(wanted)
+
+    assert look.complete
+    assert not look.at_work
+    assert queue == []
+
+
+def test_workers_leave_a_batch_nobody_looks_at_and_come_back_when_somebody_does(store, queue):
+    wanted = batch((DEAD,))
+    batches.look(wanted)
+    store.delete(f"batch:{wanted.key}:wanted")
+
+    assert set(finish(queue)) == {"left"}
+    batches.look(wanted)
+    finish(queue)
+
+    assert batches.look(wanted).complete
+
+
+def test_stopping_keeps_what_is_there_and_ends_the_chains(store, queue):
+    wanted = batch((DEAD,))
+    batches.look(wanted)
+    batches._work_on(wanted, 0)
+
+    stopped = batches.look(wanted, go_on=False)
+
+    assert stopped.done == len(wanted.runs_of(0))
+    assert not stopped.at_work
+    assert set(finish(queue)) == {"left"}
+
+
+def test_chains_of_an_earlier_start_end(store, queue):
+    wanted = batch((DEAD,))
+    batches.look(wanted)
+    old = list(queue)
+    store.delete(f"batch:{wanted.key}:alive")
+    batches.look(wanted)
+
+    assert batches.work(*old[0]) == "left"
+    assert batches.work(*queue[-1]) in ("finished", "more")
+
+
+def test_a_piece_whose_worker_died_is_taken_again_by_its_chain_and_by_others_when_its_lease_is_over(
+    store, queue, monkeypatch
+):
+    wanted = batch((DEAD,), seeds=1)
+    batches.look(wanted)
+    chain, other = queue[0], queue[1]
+    monkeypatch.setattr(batches, "_work_on", lambda batch, piece: (_ for _ in ()).throw(SystemExit))
+    with pytest.raises(SystemExit):
+        batches.work(*chain)
+    monkeypatch.undo()
+    monkeypatch.setattr(batches, "connection", lambda: store)
+
+    assert batches.work(*other) == "finished"
+    assert batches.look(wanted).done == 2  # the third is leased
+    assert batches.work(*chain) == "finished"
+
+    assert batches.look(wanted).complete
+    assert batches.look(wanted).failed == 0
+
+
+def test_a_piece_that_kills_its_worker_twice_is_missing_and_costs_nothing_else(store, queue, monkeypatch):
+    wanted = batch((DEAD,), seeds=1)
+    batches.look(wanted)
+    work_on = batches._work_on
+
+    def deadly(batch, piece):
+        if piece == 1:
+            raise SystemExit
+        work_on(batch, piece)
+
+    monkeypatch.setattr(batches, "_work_on", deadly)
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            batches.work(*queue[0])
+    assert batches.work(*queue[0]) == "finished"
+
+    look = batches.look(wanted)
+    assert look.complete
+    assert look.states[:, 0].tolist() == [DONE, FAILED, DONE]
+
+
+def test_a_run_that_fails_is_tried_once_more_and_then_missing_alone(store, queue, monkeypatch):
+    wanted = batch((Axis("dead_s", tuple(range(1, 41))),), seeds=1)
+    tried = []
+    simulation = wanted.simulation
+
+    def run(params, seed):
+        if params.dead_s == 5:
+            tried.append(params.dead_s)
+            raise ZeroDivisionError
+        return simulation.run(params, seed)
+
+    broken = _changed(simulation, run=run)
+    monkeypatch.setattr(catalogue, "simulation", lambda slug: broken)
+    batches.look(wanted)
+    finish(queue)
+
+    look = batches.look(wanted)
+    assert look.complete
+    assert look.failed == 1
+    assert look.states[4, 0] == FAILED
+    assert len(tried) == 2
+
+
+def test_a_failure_that_passes_leaves_nothing_missing(store, queue, monkeypatch):
+    wanted = batch((DEAD,))
+    simulation = wanted.simulation
+    failures = [MemoryError]
+
+    def run(params, seed):
+        if failures:
+            raise failures.pop()
+        return simulation.run(params, seed)
+
+    monkeypatch.setattr(catalogue, "simulation", lambda slug: _changed(simulation, run=run))
+    batches.look(wanted)
+    finish(queue)
+
+    assert batches.look(wanted).complete
+    assert batches.look(wanted).failed == 0
+
+
+def test_averages_of_the_curves_are_those_of_all_runs_together(store, queue):
+    wanted = batch(seeds=7, curves=True)
+    batches.look(wanted)
+    finish(queue)
+
+    look = batches.look(wanted)
+    runs = [wanted.simulation.run(wanted.simulation.parse(SHORT), 1 + number) for number in range(7)]
+    curves = [[c.curves() for c in wanted.simulation.charts(run) if c.curves] for run in runs]
+    expected = np.array([[v for c in one for line in c.lines for v in line.y] for one in curves], np.float64)
+    assert look.averages.count.max() == 7
+    assert np.allclose(look.averages.mean, np.nanmean(expected, axis=0), equal_nan=True)
+    assert [chart["name"] for chart in look.charts] == ["outcomes", "states", "latency"]
+
+
+def test_when_redis_forgets_everything_the_batch_is_computed_again(store, queue):
+    wanted = batch((DEAD,))
+    batches.look(wanted)
+    finish(queue)
+    before = batches.look(wanted)
+    store.flushall()
+
+    assert batches.look(wanted).done == 0
+    finish(queue)
+
+    assert np.array_equal(batches.look(wanted).values, before.values, equal_nan=True)
+
+
+def test_without_redis_the_reader_is_told(monkeypatch):
+    monkeypatch.setattr(batches, "connection", lambda: client("unix:///nowhere/redis.sock"))
+
+    outcome = batches.look(batch((DEAD,)))
+
+    assert outcome == services.UNREACHABLE
+
+
+def test_a_long_queue_takes_no_more_chains(store, queue):
+    store.rpush("sweeps", *range(batches.LONGEST_QUEUE + 1))
+    wanted = batch((DEAD,))
+
+    look = batches.look(wanted)
+    assert queue == []
+    assert not look.at_work
+
+    store.delete("sweeps")
+    assert batches.look(wanted).at_work
+
+
+def test_the_time_left_is_told_from_the_pace_so_far(store, queue, monkeypatch):
+    wanted = batch((Axis("dead_s", tuple(range(1, 41))),), seeds=1)
+    monkeypatch.setattr(batches.time, "time", lambda: 1000.0)
+    batches.look(wanted)
+    assert batches.look(wanted).left_s is None
+    for piece in range(4):
+        batches._work_on(wanted, piece)
+    monkeypatch.setattr(batches.time, "time", lambda: 1002.0)
+
+    assert wanted.pieces == 14
+    assert batches.look(wanted).left_s == pytest.approx(5.0)
+
+
+def _changed(simulation, **changes):
+    return replace(simulation, **changes)
