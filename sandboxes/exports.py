@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from sandboxes.addresses import differences
+from sandboxes.batches import Look
+from sandboxes.plans import Plan
 from sandboxes.services import DEFAULT_SEED, Failed, Outcome, Ready, Run
-from sandboxes.simulations.spec import BadParams
+from sandboxes.simulations.spec import BadParams, Problem
 
 ASK_AGAIN_S = 2
 Answer = TypeVar("Answer", bound=HttpResponse)
@@ -36,16 +39,37 @@ def as_json(outcome: Outcome | None, refused: BadParams | None) -> JsonResponse:
 def as_csv(outcome: Outcome, name: str) -> HttpResponse | None:
     """The numbers of the chart called `name`, one line per row; None where the result has no such chart."""
     if not isinstance(outcome, Ready):
-        return _again_if(True, HttpResponse("A worker is at it; ask again.\n", status=503, content_type="text/plain"))
+        return not_yet()
     chart = next((chart for chart in outcome.result["charts"] if chart["name"] == name), None)
     if chart is None:
         return None
+    return csv_file(f"{outcome.result['simulation']}-{name}", chart["columns"], chart["rows"])
+
+
+def csv_file(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponse:
+    """A file to keep; None is an empty cell."""
     response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{outcome.result["simulation"]}-{name}.csv"'
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     lines = csv.writer(response)
-    lines.writerow(chart["columns"])
-    lines.writerows(chart["rows"])
+    lines.writerow(columns)
+    lines.writerows(rows)
     return response
+
+
+def not_yet() -> HttpResponse:
+    """Instead of a file that has no numbers yet."""
+    return _again_if(True, HttpResponse("A worker is at it; ask again.\n", status=503, content_type="text/plain"))
+
+
+def many_as_json(plan: Plan | None, outcome: Look | Failed | None, refused: BadParams | None) -> JsonResponse:
+    """A batch's numbers: 200 when all are there, 202 while workers are at it; 422 for what cannot be run; 503 else."""
+    if isinstance(outcome, Look) and plan:
+        return _again_if(
+            not outcome.complete, JsonResponse(plan.as_json(outcome), status=200 if outcome.complete else 202)
+        )
+    if refused is None and outcome is None:
+        refused = BadParams((Problem("x", "x is empty; use the name of a parameter"),))
+    return as_json(outcome if isinstance(outcome, Failed) else None, refused)
 
 
 def command(wanted: Run) -> str:

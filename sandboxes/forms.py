@@ -90,12 +90,69 @@ def grouped(members: Iterable[Control]) -> list[tuple[str, list[Control]]]:
     return [(group, list(found)) for group, found in groupby(members, key=lambda control: control.knob.group)]
 
 
+@dataclass(frozen=True)
+class AxisChoice:
+    """A parameter that a sweep may go over. A choice or a switch has no bounds: all its values are taken."""
+
+    name: str
+    label: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
+class AxisField:
+    """The controls of one axis of a sweep, with what was typed into them."""
+
+    name: str
+    label: str
+    chosen: str
+    low: str
+    high: str
+    steps: str
+    spacing: str
+
+
+def axis_choices(simulation: Simulation[Any, Any]) -> list[tuple[str, list[AxisChoice]]]:
+    """(group, its parameters), in order."""
+    fields = simulation.params.model_fields
+    choices = []
+    for name, knob in knobs(simulation.params).items():
+        bounded = fields[name].annotation in (int, float)
+        label = f"{knob.label} ({knob.unit})" if knob.unit else knob.label
+        bounds = (plain(knob.low), plain(knob.high)) if bounded else ("", "")
+        choices.append((knob.group, AxisChoice(name, label, *bounds)))
+    return [(group, [choice for _, choice in found]) for group, found in groupby(choices, key=lambda pair: pair[0])]
+
+
+def axis_fields(typed: Mapping[str, str]) -> list[AxisField]:
+    """The two axes as they were typed, right or wrong."""
+    parts = ("", "_from", "_to", "_steps", "_spacing")
+    return [AxisField(axis, label, *(typed.get(axis + part, "") for part in parts)) for axis, label in AXIS_LABELS]
+
+
+AXIS_LABELS = (("x", "Across"), ("y", "Upwards"))
+# What the fields of a page of many runs are called there.
+MANY_LABELS = {
+    "replications": "Seeds",
+    "seeds": "Seeds per point",
+    "metric": "Measure",
+    "x": "Across",
+    "y": "Upwards",
+    **{
+        f"{axis}_{part}": words for axis in "xy" for part, words in (("from", "From"), ("to", "To"), ("steps", "Steps"))
+    },
+    "x_spacing": "Spacing",
+    "y_spacing": "Spacing",
+}
+
+
 def worded(simulation: Simulation[Any, Any], problem: Problem) -> str:
     """A problem in the words of the page: the knob's label instead of the parameter's name."""
-    declared = {**knobs(simulation.params), "seed": SEED}
-    if problem.name not in declared:
+    labels = MANY_LABELS | {name: knob.label for name, knob in {**knobs(simulation.params), "seed": SEED}.items()}
+    if problem.name not in labels:
         return problem.message
-    return problem.message.replace(problem.name, f"“{declared[problem.name].label}”", 1)
+    return problem.message.replace(problem.name, f"“{labels[problem.name]}”", 1)
 
 
 def plain(value: Any) -> str:

@@ -1,9 +1,12 @@
 from django.urls import path
 
-from sandboxes.views import sandbox
+from sandboxes.views import many, sandbox
 
 urlpatterns = [
     path("", sandbox.library, name="sandboxes"),
     path("<slug:slug>/", sandbox.sandbox, name="sandbox"),
+    path("<slug:slug>/replications/", many.replications, name="replications"),
+    path("<slug:slug>/sweep/", many.sweep, name="sweep"),
+    path("<slug:slug>/<slug:kind>/<slug:name>.csv", many.picture_csv, name="picture_csv"),
     path("<slug:slug>/<slug:chart>.csv", sandbox.chart_csv, name="chart_csv"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandboxes.simulations.circuit_breaker import charts, measures, model, params
-from sandboxes.simulations.spec import Scenario, Simulation
+from sandboxes.simulations.spec import Scenario, Simulation, SweepIdea
 
 CIRCUIT_BREAKER = Simulation(
     slug="circuit-breaker",
@@ -89,6 +89,62 @@ CIRCUIT_BREAKER = Simulation(
                 "minimum_number_of_calls": 100,
                 "wait_duration_in_open_state_s": 60,
                 "permitted_number_of_calls_in_half_open_state": 10,
+            },
+        ),
+    ),
+    sweeps=(
+        SweepIdea(
+            "Where the breaker opens",
+            "Errors of the failing dependency across, its threshold upwards: below the diagonal the breaker opens, "
+            "above it stays closed. The edge is not sharp, because a window of a hundred calls is a sample.",
+            {"failing_s": 30, "dead_s": 0},
+            {
+                "x": "failing_error_percent",
+                "x_from": "5",
+                "x_to": "95",
+                "x_steps": "19",
+                "y": "failure_rate_threshold",
+                "y_from": "5",
+                "y_to": "95",
+                "y_steps": "19",
+                "metric": "rejected_fraction",
+                "seeds": "3",
+            },
+        ),
+        SweepIdea(
+            "How long to wait while open",
+            "A longer wait asks the dead dependency less often. But the recovery is found only at the next trial, so "
+            "the time to recover is a saw whose teeth grow with the wait.",
+            {},
+            {
+                "x": "wait_duration_in_open_state_s",
+                "x_from": "1",
+                "x_to": "40",
+                "x_steps": "79",
+                "metric": "time_to_recover_s",
+                "seeds": "5",
+            },
+        ),
+        SweepIdea(
+            "How many calls to judge by",
+            "The dependency is well but for two errors in a hundred calls. With a handful of calls to judge by, the "
+            "breaker opens on bad luck; from some fifty on it does not.",
+            {
+                "healthy_s": 80,
+                "dead_s": 0,
+                "recovered_s": 0,
+                "failure_rate_threshold": 10,
+                "sliding_window_size_calls": 200,
+                "background_error_percent": 2,
+            },
+            {
+                "x": "minimum_number_of_calls",
+                "x_from": "5",
+                "x_to": "200",
+                "x_steps": "30",
+                "x_spacing": "log",
+                "metric": "availability",
+                "seeds": "10",
             },
         ),
     ),

@@ -161,6 +161,19 @@ class Scenario:
     params: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class SweepIdea:
+    """A sweep worth seeing: parameters that differ from the defaults, the axes as an address names them, and why.
+
+    `axes` is {"x": "dead_s", "x_from": "1", ...}, see sandboxes.sweeps.
+    """
+
+    title: str
+    look_for: str
+    params: Mapping[str, Any]
+    axes: Mapping[str, str]
+
+
 P = TypeVar("P", bound=Params)
 R = TypeVar("R")
 
@@ -191,6 +204,7 @@ class Simulation(Generic[P, R]):
     requests: Callable[[P], int]
     max_requests: int
     scenarios: tuple[Scenario, ...] = ()
+    sweeps: tuple[SweepIdea, ...] = ()
 
     @property
     def model_facts(self) -> tuple[tuple[str, str], ...]:

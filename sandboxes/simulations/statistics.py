@@ -28,6 +28,10 @@ class Moments:
     mean: Array
     squares: Array
 
+    def at(self, place: int) -> Moments:
+        """Those of one place of a row."""
+        return Moments(self.count[place], self.mean[place], self.squares[place])
+
     def interval(self) -> tuple[Array, Array]:
         """The 95 % interval of the mean, (low, high); nan where fewer than two values count."""
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -33,7 +33,8 @@
 
   const recolour = (value, pairs) => {
     if (typeof value === "string") return pairs.get(value) ?? value;
-    if (Array.isArray(value)) return typeof value[0] === "number" ? value : value.map((item) => recolour(item, pairs));
+    // Long rows of numbers are left alone; a colour scale holds pairs of a number and a colour.
+    if (Array.isArray(value)) return typeof value.at(-1) === "number" ? value : value.map((item) => recolour(item, pairs));
     if (value && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, recolour(item, pairs)]));
     }
@@ -48,9 +49,11 @@
     const library = await plotly();
     const pairs = palette();
     await Promise.all(
-      [...result.querySelectorAll("[data-chart]")].map((place) => {
-        const figure = recolour(charts[place.dataset.chart].figure, pairs);
-        return library.react(place, figure.data, { ...figure.layout, autosize: true }, CONFIG);
+      [...result.querySelectorAll("[data-chart]")].map(async (place) => {
+        const { figure, opens } = charts[place.dataset.chart];
+        const shown = recolour(figure, pairs);
+        await library.react(place, shown.data, { ...shown.layout, autosize: true }, CONFIG);
+        if (opens) openOnClick(place, result);
       }),
     );
     result.dataset.drawn = String(Number(result.dataset.drawn ?? 0) + 1);
@@ -59,12 +62,34 @@
 
   // A table is filled when somebody opens it: most people never do, and it is larger than its chart.
   const fill = (table, charts) => {
-    const rows = charts[table.dataset.table].rows.map((row) => {
+    const { rows, opens } = charts[table.dataset.table];
+    const lines = rows.map((row) => {
       const line = document.createElement("tr");
       line.append(...row.map((cell) => Object.assign(document.createElement("td"), { textContent: cell ?? "–" })));
+      if (opens) linked(line.firstChild, addressOf(opens, row));
       return line;
     });
-    table.tBodies[0].replaceChildren(...rows);
+    table.tBodies[0].replaceChildren(...lines);
+  };
+
+  // Where a chart's points are runs: the address of the one with these values.
+  const addressOf = ({ address, names }, values) => {
+    const url = new URL(address, location.origin);
+    names.forEach((name, place) => url.searchParams.set(name, values[place]));
+    return url.pathname + url.search;
+  };
+
+  const linked = (cell, address) => {
+    const link = Object.assign(document.createElement("a"), { href: address, textContent: cell.textContent });
+    cell.replaceChildren(link);
+  };
+
+  const openOnClick = (place, result) => {
+    if (place.dataset.opens) return;
+    place.dataset.opens = "yes";
+    place.on("plotly_click", ({ points: [point] }) => {
+      location.assign(addressOf(drawn(result)[place.dataset.chart].opens, [point.x, point.y]));
+    });
   };
 
   const fillOpen = (result) => {
