@@ -1,0 +1,257 @@
+"""The pages of many runs: what they show while it runs, when it is over, and when it cannot be."""
+
+import csv
+import json
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+from celery import current_app
+
+from sandboxes import batches, services
+from sandboxes.simulations import catalogue
+from sandboxes.views import many
+
+ADDRESS = "/sandboxes/circuit-breaker/"
+SHORT = {"healthy_s": "2", "dead_s": "3", "recovered_s": "2", "arrival_rate_per_s": "20"}
+SWEEP = {**SHORT, "x": "dead_s", "x_from": "1", "x_to": "4", "x_steps": "4", "seeds": "2", "metric": "availability"}
+MAP = {**SWEEP, "y": "kind"}
+HTMX = {"HX-Request": "true"}
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def queue(store, monkeypatch):
+    monkeypatch.setattr(batches, "connection", lambda: store)
+    waiting = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, args, **options: waiting.append(args))
+    return waiting
+
+
+@pytest.fixture
+def at_once(queue, monkeypatch):
+    """Workers so quick that a batch is over as soon as it is asked for."""
+
+    def finish(name, args, **options):
+        while batches.work(*args) == "more":
+            pass
+
+    monkeypatch.setattr(current_app, "send_task", finish)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(many, "WAIT_S", 0.0)
+
+
+def text(response):
+    return unescape(response.content.decode())
+
+
+def drawn(response):
+    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', response.content.decode())[1])
+
+
+def test_replications_show_means_with_intervals_bands_and_each_run(client, at_once):
+    response = client.get(f"{ADDRESS}replications/", {**SHORT, "replications": "8"})
+    page = text(response)
+
+    assert "8 runs." in page
+    assert re.search(r"95 %: [\d.]+ to [\d.]+ %", page)
+    charts = drawn(response)
+    assert list(charts) == ["outcomes", "states", "latency", "runs"]
+    assert any(trace.get("fill") == "toself" for trace in charts["outcomes"]["figure"]["data"])
+    assert [row[0] for row in charts["runs"]["rows"]] == list(range(1, 9))
+
+
+def test_the_mean_and_interval_of_the_page_are_those_of_its_runs(client, at_once):
+    answer = client.get(f"{ADDRESS}replications/", {**SHORT, "replications": "8"}, headers=JSON).json()
+    simulation = catalogue.simulation("circuit-breaker")
+    runs = [simulation.measure(simulation.run(simulation.parse(SHORT), seed))["availability"] for seed in range(1, 9)]
+
+    found = answer["metrics"]["availability"]
+    assert answer["complete"]
+    assert found["values"] == runs
+    assert found["mean"] == pytest.approx(sum(runs) / 8)
+    assert found["low"] < found["mean"] < found["high"]
+
+
+def test_a_metric_that_some_runs_lack_says_from_how_many_it_is(client, at_once):
+    page = text(client.get(f"{ADDRESS}replications/", {**SHORT, "minimum_number_of_calls": "55", "replications": "20"}))
+
+    assert re.search(r"from the \d+ of 20 runs that have a value|in all 20 runs", page)
+
+
+def test_one_replication_has_no_interval_and_says_so(client, at_once):
+    page = text(client.get(f"{ADDRESS}replications/", {**SHORT, "replications": "1"}))
+
+    assert "1 run." in page
+    assert "one run" in page
+    assert "nan" not in page.lower()
+
+
+def test_a_sweep_over_one_knob_is_a_line_with_a_band(client, at_once):
+    response = client.get(f"{ADDRESS}sweep/", SWEEP)
+    chart = drawn(response)["sweep"]
+
+    assert chart["figure"]["data"][0]["fill"] == "toself"
+    assert [row[0] for row in chart["rows"]] == ["1", "2", "3", "4"]
+    assert "highest at Then dead for 1 s" in text(response)
+
+
+def test_a_sweep_over_two_knobs_is_a_map_whose_cells_open_their_run(client, at_once):
+    response = client.get(f"{ADDRESS}sweep/", MAP)
+    chart = drawn(response)["sweep"]
+    heat = chart["figure"]["data"][0]
+
+    assert heat["type"] == "heatmap"
+    assert (len(heat["z"]), len(heat["z"][0])) == (4, 4)
+    assert chart["opens"]["names"] == ["dead_s", "kind"]
+    simulation = catalogue.simulation("circuit-breaker")
+    for column, dead_s in enumerate(heat["x"]):
+        for row, kind in enumerate(heat["y"]):
+            params = simulation.parse({**SHORT, "dead_s": dead_s, "kind": kind})
+            two = [simulation.measure(simulation.run(params, seed))["availability"] for seed in (1, 2)]
+            assert heat["z"][row][column] == pytest.approx(sum(two) / 2, rel=1e-5)
+
+
+def test_another_measure_of_the_same_sweep_computes_nothing_anew(client, at_once, monkeypatch):
+    client.get(f"{ADDRESS}sweep/", SWEEP)
+    monkeypatch.setattr(batches, "computed", lambda *args, **options: pytest.fail("computed again"))
+
+    response = client.get(f"{ADDRESS}sweep/", {**SWEEP, "metric": "p95_ms"})
+
+    assert "p95 latency" in drawn(response)["sweep"]["figure"]["layout"]["yaxis"]["title"]["text"]
+
+
+def test_while_it_runs_a_sweep_shows_its_progress_a_stop_and_asks_again(client, queue, impatient):
+    response = client.get(f"{ADDRESS}sweep/", SWEEP, headers=HTMX)
+    page = text(response)
+
+    assert '<progress class="bar" max="8" value="0"' in page
+    assert "0 of 8 runs" in page
+    assert 'hx-trigger="load delay:500ms"' in page
+    assert "stopped=1" in page
+
+
+def test_a_partial_picture_is_drawn_while_it_runs(client, queue, impatient):
+    client.get(f"{ADDRESS}sweep/", SWEEP)
+    batches._work_on(batches.batch_of(queue[0][0]), 0)
+
+    response = client.get(f"{ADDRESS}sweep/", {**SWEEP, "poll": "1"}, headers=HTMX)
+
+    mean = [row[1] for row in drawn(response)["sweep"]["rows"]]
+    assert mean[0] is not None
+    assert None in mean
+    assert "So far:" in text(response)
+
+
+def test_a_stopped_sweep_keeps_its_picture_asks_nobody_and_can_carry_on(client, queue, impatient):
+    client.get(f"{ADDRESS}sweep/", SWEEP)
+    batches._work_on(batches.batch_of(queue[0][0]), 0)
+    queue.clear()
+
+    page = text(client.get(f"{ADDRESS}sweep/", {**SWEEP, "stopped": "1"}, headers=HTMX))
+
+    assert "stopped" in page
+    assert "Carry on" in page
+    assert "hx-trigger" not in page
+    assert queue == []
+
+
+def test_missing_points_are_told_and_do_not_cost_the_rest(client, at_once, monkeypatch):
+    simulation = catalogue.simulation("circuit-breaker")
+
+    def run(params, seed):
+        if params.dead_s == 2:
+            raise ZeroDivisionError
+        return simulation.run(params, seed)
+
+    monkeypatch.setattr(catalogue, "simulation", lambda slug: replace(simulation, run=run))
+
+    response = client.get(f"{ADDRESS}sweep/", SWEEP)
+
+    assert "1 of 4 points are missing" in text(response)
+    assert [row[1] is None for row in drawn(response)["sweep"]["rows"]] == [False, True, False, False]
+
+
+def test_without_a_knob_the_sweep_page_offers_some_worth_seeing(client, queue):
+    response = client.get(f"{ADDRESS}sweep/", SHORT)
+
+    for idea in catalogue.simulation("circuit-breaker").sweeps:
+        assert idea.title in text(response)
+    assert queue == []
+
+
+def test_what_is_wrong_is_told_in_the_words_of_the_page_and_what_was_typed_is_kept(client, queue):
+    response = client.get(f"{ADDRESS}sweep/", {**SWEEP, "x_to": "999", "x_steps": "7"})
+    page = text(response)
+
+    assert response.status_code == 400
+    assert "“To” is 999; use 0 to 300" in page
+    assert 'name="x_to" type="number" step="any" inputmode="decimal" value="999"' in page
+    assert re.search(r'name="x_steps"[^>]*value="7"', page)
+    assert client.get(f"{ADDRESS}sweep/", {**SWEEP, "x_to": "999"}, headers=HTMX).status_code == 422
+    assert queue == []
+
+
+def test_the_address_bar_holds_the_batch(client, at_once):
+    response = client.get(f"{ADDRESS}sweep/", SWEEP, headers=HTMX)
+
+    address = response["HX-Replace-Url"]
+    assert "x=dead_s" in address
+    assert client.get(address, headers=HTMX)["HX-Replace-Url"] == address
+
+
+def test_json_tells_the_points_and_whether_they_are_all(client, queue, impatient):
+    waiting = client.get(f"{ADDRESS}sweep/", SWEEP, headers=JSON)
+    while queue:
+        batches.work(*queue.pop(0))
+    ready = client.get(f"{ADDRESS}sweep/", SWEEP, headers=JSON)
+    wrong = client.get(f"{ADDRESS}sweep/", {**SWEEP, "x": "wind"}, headers=JSON)
+    empty = client.get(f"{ADDRESS}sweep/", SHORT, headers=JSON)
+
+    assert (waiting.status_code, waiting["Retry-After"], waiting.json()["complete"]) == (202, "2", False)
+    assert ready.status_code == 200
+    assert [point["dead_s"] for point in ready.json()["points"]] == [1, 2, 3, 4]
+    assert (wrong.status_code, wrong.json()["problems"][0]["name"]) == (422, "x")
+    assert empty.status_code == 422
+
+
+def test_every_picture_is_there_as_csv(client, at_once):
+    page = client.get(f"{ADDRESS}replications/", {**SHORT, "replications": "4"})
+    for name, chart in drawn(page).items():
+        response = client.get(f"{ADDRESS}replications/{name}.csv", {**SHORT, "replications": "4"})
+        lines = list(csv.reader(response.content.decode().splitlines()))
+        assert len(lines) == 1 + len(chart["rows"])
+        assert name in response["Content-Disposition"]
+    assert client.get(f"{ADDRESS}sweep/sweep.csv", MAP).content.decode().count("\n") == 17
+    assert client.get(f"{ADDRESS}sweep/moon.csv", MAP).status_code == 404
+    assert client.get(f"{ADDRESS}dreams/sweep.csv", MAP).status_code == 404
+    assert client.get(f"{ADDRESS}sweep/sweep.csv", {**MAP, "x": "wind"}).status_code == 400
+
+
+def test_csv_of_a_batch_without_numbers_yet_says_when_to_ask_again(client, queue, impatient):
+    response = client.get(f"{ADDRESS}sweep/sweep.csv", SWEEP)
+
+    assert (response.status_code, response["Retry-After"]) == (503, "2")
+
+
+def test_without_redis_the_page_says_so_keeps_what_was_typed_and_tries_again(client, monkeypatch):
+    monkeypatch.setattr(batches, "look", lambda *args, **options: services.UNREACHABLE)
+
+    page = text(client.get(f"{ADDRESS}sweep/", SWEEP))
+
+    assert "The workers cannot be reached" in page
+    assert 'hx-trigger="load delay:2s"' in page
+    assert '<option value="dead_s" data-low="0" data-high="300" selected' in page
+
+
+def test_the_run_page_leads_to_its_replications_and_its_sweep(client, queue, monkeypatch):
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s: services.Waiting())
+
+    page = text(client.get(ADDRESS, SHORT))
+
+    for kind in ("replications", "sweep"):
+        assert re.search(rf'href="{ADDRESS}{kind}/\?[^"]*dead_s=3', page)
