@@ -45,8 +45,8 @@ class Rules(NamedTuple):
 
 
 # What a breaker knows, as one record that is changed in place: the compiled loop reads and writes it as C would a
-# struct, where it would count references to every array of a tuple at every call. No field may be named as something that
-# numpy.record has already (size, item): plain Python would read that.
+# struct, where it would count references to every array of a tuple at every call. No field may be named like
+# an attribute that numpy.record has already (size, item): plain Python would read that.
 BREAKER = np.dtype(
     [
         ("state", np.int64),
