@@ -12,6 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks import kernels
 from sandboxes.simulations import catalogue
 from tests import house
 
@@ -24,6 +25,7 @@ def main() -> None:
     print(f"{'what':<52}{'value':>14}{'ratio':>10}", flush=True)
     for simulation in catalogue.CATALOGUE:
         bench_kernel(simulation.slug)
+    kernels.bench()
     with tempfile.TemporaryDirectory() as folder:
         running = house.start(Path(folder) / "var", Path(folder) / "log", LOG_LEVEL="WARNING")
         try:

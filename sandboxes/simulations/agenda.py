@@ -1,70 +1,76 @@
-"""What is due next: a binary heap of numbered items over plain arrays, for use inside compiled loops.
+"""What is due next: a binary heap of numbered items over a plain array, for use inside compiled loops.
 
-`heapq` compiles too, but a list of tuples costs the loop about three times as much as these arrays.
+`heapq` compiles too, but a list of tuples costs the loop about three times as much as this array.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, TypeAlias
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-
-class Agenda(NamedTuple):
-    """Items with their moments, the soonest first; of two at the same moment the lower number is first."""
-
-    at_s: NDArray[np.float64]
-    item: NDArray[np.int64]
-    size: NDArray[np.int64]
+DUE = np.dtype([("at_s", np.float64), ("item", np.int64)])
+# Items with their moments, the soonest first; of two at the same moment the lower number is first. One array, for a
+# compiled loop counts references to every array: its place 0 holds the number of items, the heap begins at place 1.
+Agenda: TypeAlias = NDArray[Any]
 
 
 @njit(cache=True)
 def empty_agenda(capacity: int) -> Agenda:
     """An agenda with room for `capacity` items."""
-    return Agenda(np.empty(capacity, np.float64), np.empty(capacity, np.int64), np.zeros(1, np.int64))
+    agenda = np.empty(capacity + 1, DUE)
+    agenda[0]["item"] = 0
+    return agenda
 
 
 @njit(cache=True)
 def next_at_s(agenda: Agenda) -> float:
     """The moment of the soonest item; infinity when there is none."""
-    if agenda.size[0] == 0:
+    if agenda[0]["item"] == 0:
         return np.inf
-    return float(agenda.at_s[0])
+    return float(agenda[1]["at_s"])
 
 
 @njit(cache=True)
 def push(agenda: Agenda, at_s: float, item: int) -> None:
-    at, items = agenda.at_s, agenda.item
-    place = agenda.size[0]
-    agenda.size[0] += 1
-    while place > 0:
-        above = (place - 1) // 2
-        if at[above] < at_s or (at[above] == at_s and items[above] < item):
+    agenda[0]["item"] += 1
+    place = agenda[0]["item"]
+    while place > 1:
+        above = place // 2
+        if not _is_before(at_s, item, agenda, above):
             break
-        at[place], items[place] = at[above], items[above]
+        _put(agenda, place, agenda[above]["at_s"], agenda[above]["item"])
         place = above
-    at[place], items[place] = at_s, item
+    _put(agenda, place, at_s, item)
 
 
 @njit(cache=True)
 def pop(agenda: Agenda) -> int:
     """Take the soonest item out. The agenda must not be empty."""
-    at, items = agenda.at_s, agenda.item
-    soonest = items[0]
-    agenda.size[0] -= 1
-    size = agenda.size[0]
-    at_s, item = at[size], items[size]
-    place = 0
-    while 2 * place + 1 < size:
-        below = 2 * place + 1
-        right = below + 1
-        if right < size and (at[right] < at[below] or (at[right] == at[below] and items[right] < items[below])):
-            below = right
-        if at_s < at[below] or (at_s == at[below] and item < items[below]):
+    soonest, size = agenda[1]["item"], agenda[0]["item"] - 1
+    at_s, item = agenda[size + 1]["at_s"], agenda[size + 1]["item"]
+    agenda[0]["item"] = size
+    place = 1
+    while 2 * place <= size:
+        below = 2 * place
+        if below < size and _is_before(agenda[below + 1]["at_s"], agenda[below + 1]["item"], agenda, below):
+            below += 1
+        if _is_before(at_s, item, agenda, below):
             break
-        at[place], items[place] = at[below], items[below]
+        _put(agenda, place, agenda[below]["at_s"], agenda[below]["item"])
         place = below
-    at[place], items[place] = at_s, item
+    _put(agenda, place, at_s, item)
     return int(soonest)
+
+
+@njit(cache=True)
+def _is_before(at_s: float, item: int, agenda: Agenda, place: int) -> bool:
+    return bool(at_s < agenda[place]["at_s"] or (at_s == agenda[place]["at_s"] and item < agenda[place]["item"]))
+
+
+@njit(cache=True)
+def _put(agenda: Agenda, place: int, at_s: float, item: int) -> None:
+    agenda[place]["at_s"] = at_s
+    agenda[place]["item"] = item

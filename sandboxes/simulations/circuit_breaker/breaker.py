@@ -15,18 +15,17 @@ Source    Resilience4j CircuitBreakerStateMachine, CircuitBreakerMetrics, Slidin
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 CLOSED, OPEN, HALF_OPEN = 0, 1, 2
 NONE, COUNT_WINDOW, TIME_WINDOW, CONSECUTIVE = 0, 1, 2, 3
 SUCCESS, FAILURE, IGNORED = 0, 1, 2
 
-# Places in `Breaker.number`. The last three are also, from 0, the columns of the ring: they are its sums.
-STATE, PERMITS, REFUSED, STREAK, SIZE, MINIMUM, BY_SECONDS, HEAD, SECOND, CALLS, FAILED, SLOW = range(12)
+# The most slots that a breaker has room for.
+LARGEST_WINDOW = 1000
 
 
 class Rules(NamedTuple):
@@ -45,24 +44,41 @@ class Rules(NamedTuple):
     automatic_transition: bool = False
 
 
-class Breaker(NamedTuple):
-    """What a breaker knows, in arrays that are changed in place.
+# What a breaker knows, as one record that is changed in place: the compiled loop reads and writes it as C would a
+# struct, where it would count references to every array of a tuple at every call. No field may be named like
+# an attribute that numpy.record has already (size, item): plain Python would read that.
+BREAKER = np.dtype(
+    [
+        ("state", np.int64),
+        ("since_s", np.float64),  # when the state began
+        ("permits", np.int64),  # calls that HALF_OPEN may still let through
+        ("refused", np.int64),  # calls, since the measurements began
+        ("streak", np.int64),  # failures in a row
+        # The window of the measurements, and the sums over it.
+        ("by_seconds", np.int64),  # 1 if a slot is a second, 0 if it is a call
+        ("slots", np.int64),  # of the ring that the window has
+        ("minimum", np.int64),  # calls, before a rate means anything
+        ("calls", np.int64),
+        ("failed", np.int64),
+        ("slow", np.int64),
+        ("head", np.int64),  # the ring's newest slot
+        ("second", np.int64),  # the one that it stands for in a time window
+        ("ring", np.int64, (LARGEST_WINDOW, 3)),  # calls, failed, slow of one call or of one second
+    ]
+)
+# A numpy.record of BREAKER; the type checker cannot know its fields.
+Breaker: TypeAlias = Any
 
-    Few arrays, because the compiled loop counts references to each of them at every call.
-    """
 
-    number: NDArray[np.int64]  # (12,): STATE; PERMITS left in HALF_OPEN; calls REFUSED and failures in a row (STREAK)
-    # since the measurements began; SIZE, MINIMUM and kind of their window; HEAD, the ring's newest slot, and the SECOND
-    # it stands for in a time window; the sums over the window of CALLS, FAILED and SLOW
-    since_s: NDArray[np.float64]  # (1,): when the state began
-    ring: NDArray[np.int64]  # (slots, 3): calls, failed, slow of one call or of one second
-
-
-@njit(cache=True)
 def closed_breaker(rules: Rules) -> Breaker:
-    """A breaker in CLOSED at 0 s that has seen nothing."""
+    """A breaker in CLOSED at 0 s that has seen nothing. Raises ValueError for a window of more than LARGEST_WINDOW.
+
+    For kernels it is an argument: a record made inside one would not outlive the array that holds it.
+    """
     slots = max(rules.window, rules.permitted_calls_in_half_open)
-    breaker = Breaker(np.zeros(12, np.int64), np.zeros(1, np.float64), np.zeros((slots, 3), np.int64))
+    if slots > LARGEST_WINDOW:
+        raise ValueError(f"a window has {slots} slots; use at most {LARGEST_WINDOW}")
+    breaker = np.zeros(1, BREAKER).view(np.recarray)[0]
     to_closed(rules, breaker, 0.0)
     return breaker
 
@@ -70,14 +86,14 @@ def closed_breaker(rules: Rules) -> Breaker:
 @njit(cache=True)
 def permit(rules: Rules, breaker: Breaker, now_s: float) -> bool:
     """Whether a call may go ahead now. Moves OPEN to HALF_OPEN when the wait is over."""
-    if breaker.number[STATE] == CLOSED:
+    if breaker.state == CLOSED:
         return True
-    if breaker.number[STATE] == OPEN and _wait_is_over(rules, breaker, now_s):
+    if breaker.state == OPEN and _wait_is_over(rules, breaker, now_s):
         to_half_open(rules, breaker, now_s)
-    if breaker.number[STATE] == HALF_OPEN and breaker.number[PERMITS] > 0:
-        breaker.number[PERMITS] -= 1
+    if breaker.state == HALF_OPEN and breaker.permits > 0:
+        breaker.permits -= 1
         return True
-    breaker.number[REFUSED] += 1
+    breaker.refused += 1
     return False
 
 
@@ -95,63 +111,65 @@ def record(rules: Rules, breaker: Breaker, now_s: float, outcome: int, duration_
 @njit(cache=True)
 def release(breaker: Breaker) -> None:
     """Give back the permit of a call that has no result (cancelled, or an ignored error)."""
-    if breaker.number[STATE] == HALF_OPEN:
-        breaker.number[PERMITS] += 1
+    if breaker.state == HALF_OPEN:
+        breaker.permits += 1
 
 
 @njit(cache=True)
 def timer_due_s(rules: Rules, breaker: Breaker) -> float:
     """When the breaker will move by itself; infinity if it waits for a call or a result."""
-    if breaker.number[STATE] == OPEN and rules.automatic_transition:
-        return float(breaker.since_s[0] + rules.wait_duration_in_open_state_s)
-    if breaker.number[STATE] == HALF_OPEN and rules.max_wait_in_half_open_s > 0:
-        return float(breaker.since_s[0] + rules.max_wait_in_half_open_s)
+    if breaker.state == OPEN and rules.automatic_transition:
+        return float(breaker.since_s + rules.wait_duration_in_open_state_s)
+    if breaker.state == HALF_OPEN and rules.max_wait_in_half_open_s > 0:
+        return float(breaker.since_s + rules.max_wait_in_half_open_s)
     return np.inf
 
 
 @njit(cache=True)
 def fire_timer(rules: Rules, breaker: Breaker, now_s: float) -> None:
     """The move that was due: automatic OPEN to HALF_OPEN, or HALF_OPEN to OPEN after its maximum wait."""
-    if breaker.number[STATE] == OPEN:
+    if breaker.state == OPEN:
         to_half_open(rules, breaker, now_s)
-    elif breaker.number[STATE] == HALF_OPEN:
+    elif breaker.state == HALF_OPEN:
         to_open(breaker, now_s)
 
 
 @njit(cache=True)
 def failure_rate(breaker: Breaker, now_s: float) -> float:
     """Percent of the measured calls that failed; -1 below the minimum number of calls."""
-    return _rate(breaker, now_s, FAILED)
+    _forget_what_is_old(breaker, now_s)
+    return _rate(breaker, breaker.failed)
 
 
 @njit(cache=True)
 def slow_call_rate(breaker: Breaker, now_s: float) -> float:
     """Percent of the measured calls that were slow; -1 below the minimum number of calls."""
-    return _rate(breaker, now_s, SLOW)
+    _forget_what_is_old(breaker, now_s)
+    return _rate(breaker, breaker.slow)
 
 
 @njit(cache=True)
 def to_open(breaker: Breaker, now_s: float) -> None:
     """Refuse calls from now. The measurements stay, so that the rate that opened the breaker can be read."""
-    breaker.number[STATE] = OPEN
-    breaker.since_s[0] = now_s
+    breaker.state = OPEN
+    breaker.since_s = now_s
 
 
 @njit(cache=True)
 def to_half_open(rules: Rules, breaker: Breaker, now_s: float) -> None:
     """Let the permitted number of trial calls through, and measure those alone."""
     trials = rules.permitted_calls_in_half_open
-    breaker.number[STATE] = HALF_OPEN
-    breaker.since_s[0] = now_s
-    breaker.number[PERMITS] = trials
+    breaker.state = HALF_OPEN
+    breaker.since_s = now_s
+    breaker.permits = trials
     _forget(breaker, trials, min(rules.minimum_number_of_calls, trials), 0, now_s)
 
 
 @njit(cache=True)
 def to_closed(rules: Rules, breaker: Breaker, now_s: float) -> None:
     """Let every call through, and begin to measure afresh."""
-    breaker.number[STATE] = CLOSED
-    breaker.since_s[0] = now_s
+    breaker.state = CLOSED
+    breaker.since_s = now_s
     if rules.kind == TIME_WINDOW:
         _forget(breaker, rules.window, rules.minimum_number_of_calls, 1, now_s)
     else:
@@ -160,90 +178,101 @@ def to_closed(rules: Rules, breaker: Breaker, now_s: float) -> None:
 
 @njit(cache=True)
 def _wait_is_over(rules: Rules, breaker: Breaker, now_s: float) -> bool:
-    until_s = breaker.since_s[0] + rules.wait_duration_in_open_state_s
+    until_s = breaker.since_s + rules.wait_duration_in_open_state_s
     return now_s > until_s or (rules.kind == CONSECUTIVE and now_s == until_s)
 
 
 @njit(cache=True)
 def _record_in_a_row(rules: Rules, breaker: Breaker, now_s: float, outcome: int) -> None:
-    if breaker.number[STATE] == OPEN:
+    if breaker.state == OPEN:
         return
     if outcome != FAILURE:
-        breaker.number[STREAK] = 0
-        if breaker.number[STATE] == HALF_OPEN:
+        breaker.streak = 0
+        if breaker.state == HALF_OPEN:
             to_closed(rules, breaker, now_s)
         return
-    breaker.number[STREAK] += 1
-    if breaker.number[STATE] == HALF_OPEN or breaker.number[STREAK] >= rules.consecutive_failures:
+    breaker.streak += 1
+    if breaker.state == HALF_OPEN or breaker.streak >= rules.consecutive_failures:
         to_open(breaker, now_s)
 
 
 @njit(cache=True)
 def _record_in_window(rules: Rules, breaker: Breaker, now_s: float, outcome: int, duration_s: float) -> None:
     _measure(breaker, now_s, outcome == FAILURE, duration_s > rules.slow_call_duration_threshold_s)
-    calls = breaker.number[CALLS]
-    if breaker.number[STATE] == OPEN or calls < breaker.number[MINIMUM]:
+    calls = breaker.calls
+    if breaker.state == OPEN or calls < breaker.minimum:
         return
-    too_many_failed = breaker.number[FAILED] * 100.0 / calls >= rules.failure_rate_threshold
-    too_many_slow = breaker.number[SLOW] * 100.0 / calls >= rules.slow_call_rate_threshold
+    too_many_failed = breaker.failed * 100.0 / calls >= rules.failure_rate_threshold
+    too_many_slow = breaker.slow * 100.0 / calls >= rules.slow_call_rate_threshold
     if too_many_failed or too_many_slow:
         to_open(breaker, now_s)
-    elif breaker.number[STATE] == HALF_OPEN:
+    elif breaker.state == HALF_OPEN:
         to_closed(rules, breaker, now_s)
 
 
 @njit(cache=True)
-def _rate(breaker: Breaker, now_s: float, column: int) -> float:
-    if breaker.number[BY_SECONDS]:
-        _move_to(breaker, now_s)
-    calls = breaker.number[CALLS]
-    if calls == 0 or calls < breaker.number[MINIMUM]:
+def _rate(breaker: Breaker, number: int) -> float:
+    if breaker.calls == 0 or breaker.calls < breaker.minimum:
         return -1.0
-    return float(breaker.number[column] * 100.0 / calls)
+    return float(number * 100.0 / breaker.calls)
+
+
+@njit(cache=True)
+def _forget_what_is_old(breaker: Breaker, now_s: float) -> None:
+    if breaker.by_seconds:
+        _move_to(breaker, now_s)
 
 
 @njit(cache=True)
 def _measure(breaker: Breaker, now_s: float, failed: bool, slow: bool) -> None:
     """Add one call to the window. A count window gives it a slot of its own, a time window the slot of its second."""
-    if breaker.number[BY_SECONDS]:
+    if breaker.by_seconds:
         _move_to(breaker, now_s)
     else:
         _step(breaker)
-    slot = breaker.ring[breaker.number[HEAD]]
-    for column, happened in ((CALLS, True), (FAILED, failed), (SLOW, slow)):
-        if happened:
-            slot[column - CALLS] += 1
-            breaker.number[column] += 1
+    breaker.calls += 1
+    breaker.failed += failed
+    breaker.slow += slow
+    head = breaker.head
+    breaker.ring[head, 0] += 1
+    breaker.ring[head, 1] += failed
+    breaker.ring[head, 2] += slow
 
 
 @njit(cache=True)
 def _move_to(breaker: Breaker, now_s: float) -> None:
     second = int(np.floor(now_s))
-    for _ in range(min(second - breaker.number[SECOND], breaker.number[SIZE])):
+    for _ in range(min(second - breaker.second, breaker.slots)):
         _step(breaker)
-    breaker.number[SECOND] = second
+    breaker.second = second
 
 
 @njit(cache=True)
 def _step(breaker: Breaker) -> None:
     """Take the oldest slot out of the total and make it the newest, empty."""
-    head = breaker.number[HEAD] + 1
-    if head == breaker.number[SIZE]:
+    head = breaker.head + 1
+    if head == breaker.slots:
         head = 0
-    breaker.number[HEAD] = head
+    breaker.head = head
+    breaker.calls -= breaker.ring[head, 0]
+    breaker.failed -= breaker.ring[head, 1]
+    breaker.slow -= breaker.ring[head, 2]
     for column in range(3):
-        breaker.number[CALLS + column] -= breaker.ring[head, column]
         breaker.ring[head, column] = 0
 
 
 @njit(cache=True)
 def _forget(breaker: Breaker, size: int, minimum: int, by_seconds: int, now_s: float) -> None:
-    breaker.number[SIZE] = size
-    breaker.number[MINIMUM] = minimum
-    breaker.number[BY_SECONDS] = by_seconds
-    breaker.number[HEAD] = 0
-    breaker.number[SECOND] = int(np.floor(now_s))
-    breaker.ring[:] = 0
-    breaker.number[CALLS:] = 0
-    breaker.number[REFUSED] = 0
-    breaker.number[STREAK] = 0
+    breaker.slots = size
+    breaker.minimum = minimum
+    breaker.by_seconds = by_seconds
+    breaker.head = 0
+    breaker.second = int(np.floor(now_s))
+    breaker.refused = 0
+    breaker.streak = 0
+    breaker.calls = 0
+    breaker.failed = 0
+    breaker.slow = 0
+    for slot in range(size):
+        for column in range(3):
+            breaker.ring[slot, column] = 0

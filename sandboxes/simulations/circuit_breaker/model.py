@@ -27,7 +27,6 @@ from sandboxes.simulations.circuit_breaker.breaker import (
     COUNT_WINDOW,
     FAILURE,
     NONE,
-    STATE,
     SUCCESS,
     TIME_WINDOW,
     Breaker,
@@ -92,7 +91,8 @@ def run(params: CircuitBreakerParams, seed: int) -> CircuitBreakerResult:
     duration_s, failed = answers(
         params, phases, arrival_s, service.standard_normal(arrival_s.size), errors.random(arrival_s.size)
     )
-    permitted, change_s, change_state = play(rules(params), arrival_s, duration_s, failed, end_s)
+    rule = rules(params)
+    permitted, change_s, change_state = play(rule, closed_breaker(rule), arrival_s, duration_s, failed, end_s)
     slow = duration_s > params.slow_call_duration_threshold_s
     outcome = np.where(permitted, np.where(failed, FAILED, np.where(slow, SLOW, SUCCEEDED)), REFUSED)
     until_s = np.append(change_s[1:], end_s)
@@ -182,6 +182,7 @@ def answers(
 @njit(cache=True)
 def play(
     rules: Rules,
+    breaker: Breaker,
     arrival_s: NDArray[np.float64],
     duration_s: NDArray[np.float64],
     failed: NDArray[np.bool_],
@@ -189,17 +190,19 @@ def play(
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.int64]]:
     """Which calls the breaker lets through, and when it changes to which state (the first change is CLOSED at 0 s).
 
-    Shapes (n,), (n,), (n,) -> (n,), (changes,), (changes,). At one moment a timer goes first, then results, then calls.
+    `breaker` begins closed. Shapes (n,), (n,), (n,) -> (n,), (changes,), (changes,).
+    At one moment a timer goes first, then results, then calls.
     """
-    breaker = closed_breaker(rules)
     permitted = np.zeros(arrival_s.size, np.bool_)
     changes = [(0.0, CLOSED)]
     under_way = empty_agenda(arrival_s.size)
     for call in range(arrival_s.size):
         now_s = arrival_s[call]
         settle(rules, breaker, under_way, changes, duration_s, failed, now_s)
+        before = breaker.state
         permitted[call] = permit(rules, breaker, now_s)
-        note(changes, breaker, now_s)
+        if breaker.state != before:
+            changes.append((now_s, breaker.state))
         if permitted[call]:
             push(under_way, now_s + duration_s[call], call)
     settle(rules, breaker, under_way, changes, duration_s, failed, end_s)
@@ -226,14 +229,10 @@ def settle(
             return
         if timer_s <= ended_s:
             fire_timer(rules, breaker, timer_s)
-            note(changes, breaker, timer_s)
+            changes.append((timer_s, breaker.state))
         else:
             call = pop(under_way)
+            before = breaker.state
             record(rules, breaker, ended_s, FAILURE if failed[call] else SUCCESS, duration_s[call])
-            note(changes, breaker, ended_s)
-
-
-@njit(cache=True)
-def note(changes: list[tuple[float, int]], breaker: Breaker, now_s: float) -> None:
-    if breaker.number[STATE] != changes[-1][1]:
-        changes.append((now_s, breaker.number[STATE]))
+            if breaker.state != before:
+                changes.append((ended_s, breaker.state))

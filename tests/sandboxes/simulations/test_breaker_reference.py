@@ -151,9 +151,9 @@ STEPS = st.lists(
 
 def seen_in(breaker: compiled.Breaker, now_s: float) -> tuple[Any, ...]:
     return (
-        NAMES[int(breaker.number[compiled.STATE])],
-        float(breaker.since_s[0]),
-        int(breaker.number[compiled.REFUSED]),
+        NAMES[int(breaker.state)],
+        float(breaker.since_s),
+        int(breaker.refused),
         compiled.failure_rate(breaker, now_s),
         compiled.slow_call_rate(breaker, now_s),
     )

@@ -5,20 +5,14 @@ from __future__ import annotations
 import pytest
 
 from sandboxes.simulations.circuit_breaker.breaker import (
-    BY_SECONDS,
-    CALLS,
     CLOSED,
     CONSECUTIVE,
     COUNT_WINDOW,
     FAILURE,
     HALF_OPEN,
     IGNORED,
-    MINIMUM,
     NONE,
     OPEN,
-    PERMITS,
-    REFUSED,
-    STATE,
     SUCCESS,
     TIME_WINDOW,
     Breaker,
@@ -92,7 +86,7 @@ def test_vector(rules: Rules, start: int, letters: str, rates: list[float], end:
     seen = play(rules, breaker, letters)
 
     assert seen == rates
-    assert breaker.number[STATE] == end
+    assert breaker.state == end
 
 
 def test_an_open_breaker_refuses_the_next_call() -> None:
@@ -102,7 +96,7 @@ def test_an_open_breaker_refuses_the_next_call() -> None:
     permitted = permit(RULES, breaker, 0.0)
 
     assert not permitted
-    assert breaker.number[REFUSED] == 1
+    assert breaker.refused == 1
     assert failure_rate(breaker, 0.0) == 60
 
 
@@ -114,7 +108,7 @@ def test_three_slow_calls_of_five_open_at_a_slow_rate_of_60_percent() -> None:
 
     assert slow_call_rate(breaker, 0.0) == 60
     assert failure_rate(breaker, 0.0) == 0
-    assert breaker.number[STATE] == OPEN
+    assert breaker.state == OPEN
 
 
 def test_a_call_as_long_as_the_threshold_is_not_slow() -> None:
@@ -134,10 +128,10 @@ def test_open_refuses_at_3_s_and_is_half_open_at_6_s_with_cleared_measurements()
     late = permit(RULES, breaker, 6.0)
 
     assert (early, late) == (False, True)
-    assert breaker.number[STATE] == HALF_OPEN
+    assert breaker.state == HALF_OPEN
     assert failure_rate(breaker, 6.0) == -1
-    assert breaker.number[CALLS] == 0
-    assert breaker.number[REFUSED] == 0
+    assert breaker.calls == 0
+    assert breaker.refused == 0
 
 
 def test_resilience4j_waits_strictly_longer_and_pybreaker_just_as_long() -> None:
@@ -159,7 +153,7 @@ def test_half_open_gives_four_permits_and_one_more_after_a_release() -> None:
 
     assert first_five == [True, True, True, True, False]
     assert (sixth, seventh) == (True, False)
-    assert breaker.number[REFUSED] == 2
+    assert breaker.refused == 2
 
 
 def test_half_open_opens_after_its_maximum_wait() -> None:
@@ -170,7 +164,7 @@ def test_half_open_opens_after_its_maximum_wait() -> None:
     fire_timer(rules, breaker, due_s)
 
     assert due_s == 10.0
-    assert breaker.number[STATE] == OPEN
+    assert breaker.state == OPEN
     assert not permit(rules, breaker, 12.0)
 
 
@@ -190,8 +184,8 @@ def test_an_automatic_breaker_leaves_open_by_its_timer_and_another_waits_for_a_c
     fire_timer(automatic, breaker, due_s)
 
     assert (due_s, due_without_s) == (6.0, float("inf"))
-    assert breaker.number[STATE] == HALF_OPEN
-    assert breaker.number[PERMITS] == 4
+    assert breaker.state == HALF_OPEN
+    assert breaker.permits == 4
 
 
 def test_an_ignored_error_counts_neither_way_and_gives_the_permit_back() -> None:
@@ -201,15 +195,15 @@ def test_an_ignored_error_counts_neither_way_and_gives_the_permit_back() -> None
 
     record(RULES, breaker, 0.0, IGNORED, 0.1)
 
-    assert breaker.number[CALLS] == 0
+    assert breaker.calls == 0
     assert permit(RULES, breaker, 0.0)
 
 
 def test_half_open_measures_a_count_window_whose_minimum_fits_it() -> None:
     breaker = half_open(RULES)
 
-    assert breaker.number[BY_SECONDS] == 0
-    assert breaker.number[MINIMUM] == 4
+    assert breaker.by_seconds == 0
+    assert breaker.minimum == 4
 
 
 def test_the_minimum_of_a_count_window_is_at_most_the_window() -> None:
@@ -246,8 +240,8 @@ def test_a_late_result_is_measured_in_open_and_moves_nothing() -> None:
 
     record(RULES, breaker, 1.0, FAILURE, 0.1)
 
-    assert breaker.number[STATE] == OPEN
-    assert breaker.since_s[0] == 0.0
+    assert breaker.state == OPEN
+    assert breaker.since_s == 0.0
     assert failure_rate(breaker, 1.0) == pytest.approx(400 / 6)
 
 
@@ -257,5 +251,10 @@ def test_late_results_of_closed_calls_decide_half_open_like_trials() -> None:
     for _ in range(4):
         record(RULES, breaker, 0.0, FAILURE, 0.1)
 
-    assert breaker.number[STATE] == OPEN
-    assert breaker.number[PERMITS] == 4
+    assert breaker.state == OPEN
+    assert breaker.permits == 4
+
+
+def test_a_window_beyond_the_room_there_is_is_refused_by_its_size() -> None:
+    with pytest.raises(ValueError, match="a window has 1001 slots; use at most 1000"):
+        closed_breaker(RULES._replace(window=1001))
