@@ -45,6 +45,13 @@ def finish(queue):
     return outcomes
 
 
+def seen(wanted, **options):
+    """The batch as it stands."""
+    look = batches.look(wanted, **options)
+    assert isinstance(look, batches.Look)
+    return look
+
+
 DEAD = Axis("dead_s", (1, 2, 4))
 KIND = Axis("kind", ("count", "none"))
 
@@ -53,9 +60,9 @@ def test_every_run_of_a_batch_is_the_run_its_point_and_seed_say(store, queue):
     wanted = batch((DEAD, KIND), seeds=2, seed=7)
     simulation = wanted.simulation
 
-    batches.look(wanted)
+    seen(wanted)
     finish(queue)
-    look = batches.look(wanted)
+    look = seen(wanted)
 
     assert look.complete
     assert look.values.shape == (6, 2, len(simulation.metrics))
@@ -96,11 +103,11 @@ def test_the_key_changes_with_every_part_of_a_batch_and_with_the_code(monkeypatc
 
 def test_half_a_batch_is_a_coarse_picture_of_the_whole(store, queue):
     wanted = batch((Axis("dead_s", tuple(range(1, 41))),), seeds=1)
-    batches.look(wanted)
+    seen(wanted)
     for piece in range(wanted.pieces // 2):
         batches._work_on(wanted, piece)
 
-    look = batches.look(wanted)
+    look = seen(wanted)
 
     assert not look.complete
     there = np.flatnonzero(look.states[:, 0] == DONE)
@@ -112,8 +119,8 @@ def test_half_a_batch_is_a_coarse_picture_of_the_whole(store, queue):
 def test_looking_twice_starts_chains_once(store, queue):
     wanted = batch((DEAD,))
 
-    first = batches.look(wanted)
-    again = batches.look(wanted)
+    first = seen(wanted)
+    again = seen(wanted)
 
     assert len(queue) == min(batches.CHAINS, wanted.pieces)
     assert first.at_work
@@ -122,11 +129,11 @@ def test_looking_twice_starts_chains_once(store, queue):
 
 def test_a_complete_batch_asks_nobody(store, queue):
     wanted = batch((DEAD,))
-    batches.look(wanted)
+    seen(wanted)
     finish(queue)
     store.delete(f"batch:{wanted.key}:alive")
 
-    look = batches.look(wanted)
+    look = seen(wanted)
 
     assert look.complete
     assert not look.at_work
@@ -135,22 +142,22 @@ def test_a_complete_batch_asks_nobody(store, queue):
 
 def test_workers_leave_a_batch_nobody_looks_at_and_come_back_when_somebody_does(store, queue):
     wanted = batch((DEAD,))
-    batches.look(wanted)
+    seen(wanted)
     store.delete(f"batch:{wanted.key}:wanted")
 
     assert set(finish(queue)) == {"left"}
-    batches.look(wanted)
+    seen(wanted)
     finish(queue)
 
-    assert batches.look(wanted).complete
+    assert seen(wanted).complete
 
 
 def test_stopping_keeps_what_is_there_and_ends_the_chains(store, queue):
     wanted = batch((DEAD,))
-    batches.look(wanted)
+    seen(wanted)
     batches._work_on(wanted, 0)
 
-    stopped = batches.look(wanted, go_on=False)
+    stopped = seen(wanted, go_on=False)
 
     assert stopped.done == len(wanted.runs_of(0))
     assert not stopped.at_work
@@ -159,10 +166,10 @@ def test_stopping_keeps_what_is_there_and_ends_the_chains(store, queue):
 
 def test_chains_of_an_earlier_start_end(store, queue):
     wanted = batch((DEAD,))
-    batches.look(wanted)
+    seen(wanted)
     old = list(queue)
     store.delete(f"batch:{wanted.key}:alive")
-    batches.look(wanted)
+    seen(wanted)
 
     assert batches.work(*old[0]) == "left"
     assert batches.work(*queue[-1]) in ("finished", "more")
@@ -172,7 +179,7 @@ def test_a_piece_whose_worker_died_is_taken_again_by_its_chain_and_by_others_whe
     store, queue, monkeypatch
 ):
     wanted = batch((DEAD,), seeds=1)
-    batches.look(wanted)
+    seen(wanted)
     chain, other = queue[0], queue[1]
     monkeypatch.setattr(batches, "_work_on", lambda batch, piece: (_ for _ in ()).throw(SystemExit))
     with pytest.raises(SystemExit):
@@ -181,16 +188,16 @@ def test_a_piece_whose_worker_died_is_taken_again_by_its_chain_and_by_others_whe
     monkeypatch.setattr(batches, "connection", lambda: store)
 
     assert batches.work(*other) == "finished"
-    assert batches.look(wanted).done == 2  # the third is leased
+    assert seen(wanted).done == 2  # the third is leased
     assert batches.work(*chain) == "finished"
 
-    assert batches.look(wanted).complete
-    assert batches.look(wanted).failed == 0
+    assert seen(wanted).complete
+    assert seen(wanted).failed == 0
 
 
 def test_a_piece_that_kills_its_worker_twice_is_missing_and_costs_nothing_else(store, queue, monkeypatch):
     wanted = batch((DEAD,), seeds=1)
-    batches.look(wanted)
+    seen(wanted)
     work_on = batches._work_on
 
     def deadly(batch, piece):
@@ -204,7 +211,7 @@ def test_a_piece_that_kills_its_worker_twice_is_missing_and_costs_nothing_else(s
             batches.work(*queue[0])
     assert batches.work(*queue[0]) == "finished"
 
-    look = batches.look(wanted)
+    look = seen(wanted)
     assert look.complete
     assert look.states[:, 0].tolist() == [DONE, FAILED, DONE]
 
@@ -222,10 +229,10 @@ def test_a_run_that_fails_is_tried_once_more_and_then_missing_alone(store, queue
 
     broken = _changed(simulation, run=run)
     monkeypatch.setattr(catalogue, "simulation", lambda slug: broken)
-    batches.look(wanted)
+    seen(wanted)
     finish(queue)
 
-    look = batches.look(wanted)
+    look = seen(wanted)
     assert look.complete
     assert look.failed == 1
     assert look.states[4, 0] == FAILED
@@ -243,22 +250,23 @@ def test_a_failure_that_passes_leaves_nothing_missing(store, queue, monkeypatch)
         return simulation.run(params, seed)
 
     monkeypatch.setattr(catalogue, "simulation", lambda slug: _changed(simulation, run=run))
-    batches.look(wanted)
+    seen(wanted)
     finish(queue)
 
-    assert batches.look(wanted).complete
-    assert batches.look(wanted).failed == 0
+    assert seen(wanted).complete
+    assert seen(wanted).failed == 0
 
 
 def test_averages_of_the_curves_are_those_of_all_runs_together(store, queue):
     wanted = batch(seeds=7, curves=True)
-    batches.look(wanted)
+    seen(wanted)
     finish(queue)
 
-    look = batches.look(wanted)
+    look = seen(wanted)
     runs = [wanted.simulation.run(wanted.simulation.parse(SHORT), 1 + number) for number in range(7)]
     curves = [[c.curves() for c in wanted.simulation.charts(run) if c.curves] for run in runs]
     expected = np.array([[v for c in one for line in c.lines for v in line.y] for one in curves], np.float64)
+    assert look.averages is not None
     assert look.averages.count.max() == 7
     assert np.allclose(look.averages.mean, np.nanmean(expected, axis=0), equal_nan=True)
     assert [chart["name"] for chart in look.charts] == ["outcomes", "states", "latency"]
@@ -266,15 +274,15 @@ def test_averages_of_the_curves_are_those_of_all_runs_together(store, queue):
 
 def test_when_redis_forgets_everything_the_batch_is_computed_again(store, queue):
     wanted = batch((DEAD,))
-    batches.look(wanted)
+    seen(wanted)
     finish(queue)
-    before = batches.look(wanted)
+    before = seen(wanted)
     store.flushall()
 
-    assert batches.look(wanted).done == 0
+    assert seen(wanted).done == 0
     finish(queue)
 
-    assert np.array_equal(batches.look(wanted).values, before.values, equal_nan=True)
+    assert np.array_equal(seen(wanted).values, before.values, equal_nan=True)
 
 
 def test_without_redis_the_reader_is_told(monkeypatch):
@@ -289,25 +297,25 @@ def test_a_long_queue_takes_no_more_chains(store, queue):
     store.rpush("sweeps", *range(batches.LONGEST_QUEUE + 1))
     wanted = batch((DEAD,))
 
-    look = batches.look(wanted)
+    look = seen(wanted)
     assert queue == []
     assert not look.at_work
 
     store.delete("sweeps")
-    assert batches.look(wanted).at_work
+    assert seen(wanted).at_work
 
 
 def test_the_time_left_is_told_from_the_pace_so_far(store, queue, monkeypatch):
     wanted = batch((Axis("dead_s", tuple(range(1, 41))),), seeds=1)
-    monkeypatch.setattr(batches.time, "time", lambda: 1000.0)
-    batches.look(wanted)
-    assert batches.look(wanted).left_s is None
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    seen(wanted)
+    assert seen(wanted).left_s is None
     for piece in range(4):
         batches._work_on(wanted, piece)
-    monkeypatch.setattr(batches.time, "time", lambda: 1002.0)
+    monkeypatch.setattr("time.time", lambda: 1002.0)
 
     assert wanted.pieces == 14
-    assert batches.look(wanted).left_s == pytest.approx(5.0)
+    assert seen(wanted).left_s == pytest.approx(5.0)
 
 
 def _changed(simulation, **changes):

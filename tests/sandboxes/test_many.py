@@ -50,7 +50,17 @@ def text(response):
 
 
 def drawn(response):
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', response.content.decode())[1])
+    found = re.search(r'<script type="application/json">(.*?)</script>', response.content.decode())
+    assert found
+    return json.loads(found[1])
+
+
+def measured(name, seeds, **changes):
+    """The metric of runs made here."""
+    simulation = catalogue.simulation("circuit-breaker")
+    params = simulation.parse({**SHORT, **changes})
+    values = [simulation.measure(simulation.run(params, seed))[name] for seed in seeds]
+    return [value for value in values if value is not None]
 
 
 def test_replications_show_means_with_intervals_bands_and_each_run(client, at_once):
@@ -67,8 +77,7 @@ def test_replications_show_means_with_intervals_bands_and_each_run(client, at_on
 
 def test_the_mean_and_interval_of_the_page_are_those_of_its_runs(client, at_once):
     answer = client.get(f"{ADDRESS}replications/", {**SHORT, "replications": "8"}, headers=JSON).json()
-    simulation = catalogue.simulation("circuit-breaker")
-    runs = [simulation.measure(simulation.run(simulation.parse(SHORT), seed))["availability"] for seed in range(1, 9)]
+    runs = measured("availability", range(1, 9))
 
     found = answer["metrics"]["availability"]
     assert answer["complete"]
@@ -108,11 +117,9 @@ def test_a_sweep_over_two_knobs_is_a_map_whose_cells_open_their_run(client, at_o
     assert heat["type"] == "heatmap"
     assert (len(heat["z"]), len(heat["z"][0])) == (4, 4)
     assert chart["opens"]["names"] == ["dead_s", "kind"]
-    simulation = catalogue.simulation("circuit-breaker")
     for column, dead_s in enumerate(heat["x"]):
         for row, kind in enumerate(heat["y"]):
-            params = simulation.parse({**SHORT, "dead_s": dead_s, "kind": kind})
-            two = [simulation.measure(simulation.run(params, seed))["availability"] for seed in (1, 2)]
+            two = measured("availability", (1, 2), dead_s=dead_s, kind=kind)
             assert heat["z"][row][column] == pytest.approx(sum(two) / 2, rel=1e-5)
 
 
