@@ -17,6 +17,8 @@ SHORT = {"healthy_s": 2, "dead_s": 3, "recovered_s": 2, "arrival_rate_per_s": 20
 @pytest.fixture
 def store(store, monkeypatch):
     monkeypatch.setattr(batches, "connection", lambda: store)
+    # A kernel may have to be compiled first.
+    monkeypatch.setattr(batches, "WANTED_KEPT_S", 600)
     return store
 
 

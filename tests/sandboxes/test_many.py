@@ -24,6 +24,8 @@ JSON = {"Accept": "application/json"}
 @pytest.fixture
 def queue(store, monkeypatch):
     monkeypatch.setattr(batches, "connection", lambda: store)
+    # A kernel may have to be compiled first.
+    monkeypatch.setattr(batches, "WANTED_KEPT_S", 600)
     waiting = []
     monkeypatch.setattr(current_app, "send_task", lambda name, args, **options: waiting.append(args))
     return waiting
