@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.spec import Metric, Simulation
 
 SECONDS = {"s": 1.0, "ms": 0.001}
+ADDRESSED = re.compile(r"(?P<title>[^;<>]*[^;<>\s])\s*<(?P<url>https?://[^<>\s]+)>")
 SIZES = ((140, "s"), (210, "m"))
 
 
@@ -43,6 +45,29 @@ def present(simulation: Simulation[Any, Any], result: Mapping[str, Any]) -> Pres
         charts=[{**chart, "size": _size(chart["height_px"])} for chart in result["charts"]],
         drawn={chart["name"]: {"figure": chart["figure"], "rows": chart["rows"]} for chart in result["charts"]},
     )
+
+
+@dataclass(frozen=True)
+class Words:
+    """A stretch of text, and where it leads if it is a link."""
+
+    text: str
+    url: str = ""
+
+
+def facts(simulation: Simulation[Any, Any]) -> list[tuple[str, list[Words]]]:
+    """What the model says of itself: (term, its words), where `title <https://...>` has become a link."""
+    return [(term, list(_linked(words))) for term, words in simulation.model_facts]
+
+
+def _linked(words: str) -> Iterator[Words]:
+    """A link's title goes back to the last semicolon."""
+    end = 0
+    for found in ADDRESSED.finditer(words):
+        yield Words(words[end : found.start("title")])
+        yield Words(found["title"], found["url"])
+        end = found.end()
+    yield Words(words[end:])
 
 
 def _figure(metric: Metric, value: float | None) -> Figure:

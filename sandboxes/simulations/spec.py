@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from sandboxes.simulations.checks import Check
 from sandboxes.simulations.streams import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ class Simulation(Generic[P, R]):
     requests: Callable[[P], int]
     max_requests: int
     scenarios: tuple[Scenario, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     @property
     def model_facts(self) -> tuple[tuple[str, str], ...]:
