@@ -91,7 +91,7 @@ def report(carried_out: Sequence[Checked]) -> dict[str, Any]:
 
 def exact(expected: Sequence[str], measured: Sequence[str]) -> Finding:
     """Whether one sequence of words (states, rates, answers) is the other, word by word."""
-    return Finding(" · ".join(expected), " · ".join(measured), "exact", list(expected) == list(measured))
+    return Finding(", ".join(expected), ", ".join(measured), "exact", list(expected) == list(measured))
 
 
 def within(expected: float, measured: float, tolerance: float, unit: str = "") -> Finding:

@@ -41,7 +41,8 @@ class Command(BaseCommand):
         try:
             chosen = simulation(options["slug"])
             if options["check"]:
-                return self._check(chosen, options)
+                self._check(chosen, options)
+                return
             params = chosen.parse(dict(_pair(given) for given in options["settings_given"]))
             seed = parse_seed("1" if options["seed"] is None else str(options["seed"]))
         except (UnknownSimulationError, BadParams, ValueError) as error:
