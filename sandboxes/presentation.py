@@ -11,7 +11,7 @@ from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.spec import Metric, Simulation
 
 SECONDS = {"s": 1.0, "ms": 0.001}
-ADDRESSED = re.compile(r"(?P<title>[^;<>]*[^;<>\s])\s*<(?P<url>https?://[^<>\s]+)>")
+ADDRESSED = re.compile(r"(?P<title>[^;<>\s](?:[^;<>]*[^;<>\s])?)\s*<(?P<url>https?://[^<>\s]+)>")
 SIZES = ((140, "s"), (210, "m"))
 
 
