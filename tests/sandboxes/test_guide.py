@@ -38,7 +38,7 @@ def example(tmp_path_factory):
         yield importlib.import_module(f"{PACKAGE}.catalogue").QUEUE_SATURATION
     for name in [name for name in sys.modules if name.startswith(PACKAGE)]:
         del sys.modules[name]
-    del simulations.queue_saturation
+    vars(simulations).pop("queue_saturation")
 
 
 @pytest.fixture
