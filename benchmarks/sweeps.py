@@ -47,9 +47,9 @@ def sweep_s(processes: int) -> float:
         running = house.start(data_dir, log, LOG_LEVEL="WARNING", SWEEP_PROCESSES=str(processes))
         try:
             running.wait_until_ready()
-            started = time.perf_counter()
-            deadline = time.monotonic() + PATIENCE_S
-            while not (answer := look(f"{running.url}/sandboxes/circuit-breaker/sweep/?{urlencode(SWEEP)}"))["complete"]:
+            address = f"{running.url}/sandboxes/circuit-breaker/sweep/?{urlencode(SWEEP)}"
+            started, deadline = time.perf_counter(), time.monotonic() + PATIENCE_S
+            while not (answer := look(address))["complete"]:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{answer['done']} of {answer['runs']} runs after {PATIENCE_S} s")
                 time.sleep(0.1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from sandboxes.simulations.statistics import Moments
 
 SECONDS = {"s": 1.0, "ms": 0.001}
 SIZES = ((140, "s"), (210, "m"), (300, "l"))
+ADDRESSED = re.compile(r"(?P<title>[^;<>\s](?:[^;<>]*[^;<>\s])?)\s*<(?P<url>https?://[^<>\s]+)>")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,29 @@ def drawable(charts: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]],
         chart["name"]: {name: chart[name] for name in ("figure", "rows", "opens") if name in chart} for chart in shown
     }
     return shown, drawn
+
+
+@dataclass(frozen=True)
+class Words:
+    """A stretch of text, and where it leads if it is a link."""
+
+    text: str
+    url: str = ""
+
+
+def facts(simulation: Simulation[Any, Any]) -> list[tuple[str, list[Words]]]:
+    """What the model says of itself: (term, its words), where `title <https://...>` has become a link."""
+    return [(term, list(_linked(words))) for term, words in simulation.model_facts]
+
+
+def _linked(words: str) -> Iterator[Words]:
+    """A link's title goes back to the last semicolon."""
+    end = 0
+    for found in ADDRESSED.finditer(words):
+        yield Words(words[end : found.start("title")])
+        yield Words(found["title"], found["url"])
+        end = found.end()
+    yield Words(words[end:])
 
 
 def _figure(metric: Metric, value: float | None) -> Figure:

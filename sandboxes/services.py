@@ -29,11 +29,13 @@ from typing import Any
 import redis
 import structlog
 from celery import current_app
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from sandboxes import simulations
 from sandboxes.simulations import catalogue
+from sandboxes.simulations.checks import carry_out, report
 from sandboxes.simulations.spec import Params, Simulation
 from sandboxes.store import connection
 
@@ -57,6 +59,7 @@ class Part(StrEnum):
     """What is wanted of a run. Each part is computed, kept and waited for on its own."""
 
     RESULT = "result"
+    CHECKS = "checks"
 
 
 @dataclass(frozen=True)
@@ -167,14 +170,26 @@ def _result(wanted: Run) -> dict[str, Any]:
     }
 
 
-# How each part is computed.
-COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {Part.RESULT: _result}
+def _checks(wanted: Run) -> dict[str, Any]:
+    """What the simulation is checked against and what came of it, whatever the parameters and the seed.
+
+    A worker's limit on time ends the whole part: it says nothing on the model.
+    """
+    simulation = wanted.simulation
+    carried_out = carry_out(simulation.checks, never_caught=(SoftTimeLimitExceeded,))
+    return {"simulation": simulation.slug, "version": simulation.version, **report(carried_out)}
 
 
-def warm() -> None:
-    """Compile every simulation's kernel, so that no learner waits for a compiler."""
+# How each part is computed, and by which workers where it is not something a person turns a knob for.
+COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {Part.RESULT: _result, Part.CHECKS: _checks}
+QUEUES: Mapping[Part, str] = {Part.CHECKS: "sweeps"}
+
+
+def warm(*parts: Part) -> None:
+    """Compile every simulation's kernels by computing these parts, so that no learner waits for a compiler."""
     for simulation in catalogue.CATALOGUE:
-        compute(Run(simulation, simulation.parse({})))
+        for part in parts:
+            compute(Run(simulation, simulation.parse({}), part=part))
 
 
 def _kept(key: str) -> Ready | Failed | None:
@@ -234,8 +249,9 @@ def _publish(wanted: Run) -> bool:
         return False
     store.expire(f"tries:{key}", TRIES_KEPT_S)
     arguments = (key, wanted.simulation.slug, wanted.settings, wanted.seed, wanted.part.value, claim)
+    queue = QUEUES.get(wanted.part, "interactive")
     try:
-        current_app.send_task("sandboxes.tasks.execute", arguments, queue="interactive", expires=CLAIM_KEPT_S)
+        current_app.send_task("sandboxes.tasks.execute", arguments, queue=queue, expires=CLAIM_KEPT_S)
     except Exception:
         store.eval(GIVE_BACK, 1, f"claim:{key}", claim)
         raise

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from sandboxes.views import many, sandbox
+from sandboxes.views import checks, many, sandbox
 
 urlpatterns = [
     path("", sandbox.library, name="sandboxes"),
@@ -8,5 +8,6 @@ urlpatterns = [
     path("<slug:slug>/replications/", many.replications, name="replications"),
     path("<slug:slug>/sweep/", many.sweep, name="sweep"),
     path("<slug:slug>/<slug:kind>/<slug:name>.csv", many.picture_csv, name="picture_csv"),
+    path("<slug:slug>/checks/", checks.checks, name="checks"),
     path("<slug:slug>/<slug:chart>.csv", sandbox.chart_csv, name="chart_csv"),
 ]

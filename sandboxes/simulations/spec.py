@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from sandboxes.simulations.checks import Check
 from sandboxes.simulations.streams import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -205,6 +206,7 @@ class Simulation(Generic[P, R]):
     max_requests: int
     scenarios: tuple[Scenario, ...] = ()
     sweeps: tuple[SweepIdea, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     @property
     def model_facts(self) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from sandboxes import addresses, exports, services
 from sandboxes.addresses import EMBED, POLL, SEED
 from sandboxes.forms import controls, grouped, worded
-from sandboxes.presentation import present
+from sandboxes.presentation import facts, present
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.spec import BadParams, Simulation
 
@@ -89,7 +89,7 @@ def _instrument(
     start = {**simulation.params().model_dump(mode="json"), SEED: services.DEFAULT_SEED}
     return {
         "groups": grouped(controls(simulation, given, refused, start)),
-        "model_facts": simulation.model_facts,
+        "model_facts": facts(simulation),
     }
 
 

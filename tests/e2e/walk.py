@@ -23,6 +23,7 @@ FOR_STRANGERS = {
     "/patterns/circuit-breaker/": "Circuit breaker",
     "/sandboxes/": "Sandboxes",
     SANDBOX: "Circuit breaker",
+    f"{SANDBOX}checks/": "Checked against",
     f"{SANDBOX}?failure_rate_threshold=120": "Circuit breaker",
     "/practice/": "Practice",
     "/practice/about/circuit-breaker/": "Questions on Circuit breaker",
@@ -74,6 +75,8 @@ def _opened(page: Page) -> Iterator[str]:
     """A sandbox with its tables, and a pattern's page with an experiment running and everything folded out."""
     page.goto(SANDBOX)
     drawn(page)
+    page.locator(".checked").scroll_into_view_if_needed()
+    expect(page.locator(".checked")).to_contain_text("✓ checked", timeout=60_000)
     _fold_out(page)
     yield "sandbox, folded out"
     page.goto("/patterns/circuit-breaker/")

@@ -4,6 +4,7 @@ import pytest
 
 from patterns.content import FOLDER, SECTIONS, read_pages, save_pages
 from patterns.models import Pattern
+from sandboxes.simulations.catalogue import CATALOGUE
 from tests.patterns.pages import SVG, body, write_diagram, write_page
 
 SOURCE = {"title": "The guide", "url": "https://docs.example.com/a", "checked": "2026-11-01"}
@@ -166,3 +167,12 @@ def test_a_changed_page_is_updated_and_a_removed_one_goes(tmp_path):
 
     assert counts == {"new": 0, "changed": 1, "unchanged": 0, "removed": 1}
     assert [(page.slug, page.title) for page in Pattern.objects.all()] == [("bulkhead", "Bulkheads")]
+
+
+@pytest.mark.parametrize("simulation", CATALOGUE, ids=lambda simulation: simulation.slug)
+def test_every_simulation_is_embedded_by_a_page(simulation):
+    pages, _ = read_pages(FOLDER)
+
+    embedded = {part["slug"] for page in pages for part in page.values["parts"] if part["kind"] == "sandbox"}
+
+    assert simulation.slug in embedded

@@ -8,7 +8,8 @@ Model     Callers arrive as a Poisson process, whatever happened to those before
 Claim     With a dead dependency and no breaker, callers waste arrival rate × dead time × call timeout.
 Left out  Retries, a fallback, limits on threads or connections, load that makes the dependency slower, and the cost
           of a refusal (taken as no time at all).
-Source    Nygard, Release It!, 2007; Resilience4j's CircuitBreakerConfig for the rules and their names; pybreaker.
+Source    Nygard, Release It!, 2007; Resilience4j, for the rules and their names
+          <https://resilience4j.readme.io/docs/circuitbreaker>; pybreaker <https://github.com/danielfm/pybreaker>.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -8,9 +10,15 @@ import pytest
 from sandboxes.simulations.catalogue import CATALOGUE, CIRCUIT_BREAKER, simulation
 from sandboxes.simulations.circuit_breaker.measures import explain, measure
 from sandboxes.simulations.circuit_breaker.model import play, run
-from sandboxes.simulations.spec import BadParams, knobs
+from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams
+from sandboxes.simulations.spec import BadParams, knob, knobs
+from tests.sandboxes.simulations.declared import missing
 
 SEEDS = range(5)
+
+
+class Unexplained(CircuitBreakerParams):
+    speed: int = knob(1, label="Speed", group="Breaker", low=0, high=2, shown_when={"kind": ("warp",)})
 
 
 def measured(slug: str, seed: int, **changes: Any) -> dict[str, Any]:
@@ -30,24 +38,25 @@ def test_an_unknown_slug_is_named_with_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.slug)
-def test_every_declared_metric_is_measured_and_no_other(known: Any) -> None:
-    result = known.run(known.parse({}), 1)
-
-    names = [metric.name for metric in known.metrics]
-
-    assert list(known.measure(result)) == names
-    assert len(set(names)) == len(names)
-    assert all(metric.meaning.endswith(".") for metric in known.metrics)
+def test_every_simulation_declares_all_that_the_engine_needs(known: Any) -> None:
+    assert missing(known) == []
 
 
-@pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.slug)
-def test_every_knob_is_labelled_explained_and_depends_on_values_that_exist(known: Any) -> None:
-    fields = known.params.model_fields
-    for knob in knobs(known.params).values():
-        assert knob.label
-        assert knob.help.endswith(".")
-        for name, values in knob.shown_when.items():
-            assert all(fields[name].annotation(value) for value in values)
+@pytest.mark.parametrize(
+    ("changes", "lacks"),
+    [
+        ({"checks": ()}, "no checks, or two of one name"),
+        ({"checks": (replace(CIRCUIT_BREAKER.checks[0], claim=""),)}, "no claim in a sentence"),
+        ({"charts": lambda result: ()}, "no charts"),
+        ({"metrics": CIRCUIT_BREAKER.metrics[1:]}, "but declares"),
+        ({"model": ModuleType("undocumented")}, "the model's docstring has no Left out"),
+        ({"params": Unexplained}, "speed has no sentence of help"),
+        ({"params": Unexplained}, "speed is shown when kind has a value that does not exist"),
+        ({"explain": lambda result: ""}, "no sentence on what happened"),
+    ],
+)
+def test_what_a_simulation_lacks_is_named(changes: dict[str, Any], lacks: str) -> None:
+    assert lacks in "\n".join(missing(replace(CIRCUIT_BREAKER, **changes)))
 
 
 @pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.slug)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from dataclasses import astuple
 from itertools import pairwise
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -40,48 +39,14 @@ def counts(result: CircuitBreakerResult) -> list[int]:
     return [int(np.count_nonzero(result.outcome == code)) for code in (SUCCEEDED, SLOW, FAILED, REFUSED)]
 
 
-# Closed forms, each within four standard deviations.
+# Closed forms beside those that `checks.py` declares.
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_arrivals_are_as_many_as_a_poisson_process_makes(seed: int) -> None:
-    chosen = params(healthy_s=100, dead_s=0, recovered_s=0, arrival_rate_per_s=200)
-
-    arrival_s = run(chosen, seed).arrival_s
-
-    assert abs(arrival_s.size - 20_000) < 4 * sqrt(20_000)
-    # The gaps of a Poisson process are exponential: their standard deviation is their mean.
-    assert np.std(np.diff(arrival_s)) == pytest.approx(1 / 200, rel=0.03)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_without_a_breaker_a_dead_dependency_wastes_rate_times_time_times_timeout(seed: int) -> None:
-    chosen = params(kind="none", background_error_percent=0, call_timeout_s=3, dead_s=40, arrival_rate_per_s=100)
-
-    wasted_s = measure(run(chosen, seed))["wasted_caller_s"]
-
-    assert wasted_s is not None
-    assert abs(wasted_s - 100 * 40 * 3) < 4 * sqrt(100 * 40) * 3
-
-
-@pytest.mark.parametrize("percent", [0, 0.5, 10, 100])
-def test_a_healthy_dependency_is_as_available_as_its_error_rate_allows(percent: float) -> None:
+@pytest.mark.parametrize("percent", [0, 100])
+def test_without_chance_every_call_of_a_healthy_dependency_ends_alike(percent: float) -> None:
     chosen = params(kind="none", healthy_s=100, dead_s=0, recovered_s=0, background_error_percent=percent)
 
-    result = run(chosen, SEED)
-
-    error = percent / 100
-    sigma = 100 * sqrt(error * (1 - error) / result.outcome.size)
-    assert measure(result)["availability"] == pytest.approx(100 * (1 - error), abs=4 * sigma + 1e-9)
-
-
-def test_latency_has_the_median_and_the_p99_that_were_asked_for() -> None:
-    chosen = params(kind="none", healthy_s=300, dead_s=0, recovered_s=0, healthy_median_ms=50, healthy_p99_to_median=6)
-
-    measured = measure(run(chosen, SEED))
-
-    assert measured["p50_ms"] == pytest.approx(50, rel=0.02)
-    assert measured["p99_ms"] == pytest.approx(300, rel=0.05)
+    assert measure(run(chosen, SEED))["availability"] == 100 - percent
 
 
 @pytest.mark.parametrize(

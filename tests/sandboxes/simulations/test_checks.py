@@ -1,0 +1,184 @@
+"""The checks a reader sees are the tests: each passes as things are, and fails when the mechanism is broken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sandboxes.simulations.catalogue import CATALOGUE
+from sandboxes.simulations.checks import Check, Finding, Source, carry_out, exact, report, statistical, within
+from sandboxes.simulations.circuit_breaker import breaker, checks, model
+
+EVERY_CHECK = [(simulation, check) for simulation in CATALOGUE for check in simulation.checks]
+NOWHERE = Source("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("simulation", "check"), EVERY_CHECK, ids=[f"{simulation.slug}: {check.name}" for simulation, check in EVERY_CHECK]
+)
+def test_the_simulation_does_what_its_reference_says(simulation: Any, check: Check) -> None:
+    (carried_out,) = carry_out([check])
+
+    assert carried_out.finding.passed, carried_out.finding
+
+
+def test_all_checks_of_a_page_take_a_few_seconds_at_most() -> None:
+    for simulation in CATALOGUE:
+        carry_out(simulation.checks)  # compiles what has to be compiled
+
+        started = time.process_time()
+        carry_out(simulation.checks)
+
+        assert time.process_time() - started < 5
+
+
+# Each breaks one thing of the circuit breaker: module, name, and what stands in its place.
+def _swapped(rules: Any, machine: Any, now_s: float, outcome: int, duration_s: float) -> None:
+    other = {breaker.FAILURE: breaker.SUCCESS, breaker.SUCCESS: breaker.FAILURE, breaker.IGNORED: breaker.FAILURE}
+    breaker.record(rules, machine, now_s, other[outcome], 10 - duration_s)
+
+
+def _too_early(rules: Any, machine: Any, now_s: float) -> bool:
+    return breaker.permit(rules, machine, now_s + 2)
+
+
+def _in_bunches(stream: np.random.Generator, rate_per_s: float, end_s: float) -> Any:
+    return np.repeat(POISSON(stream, rate_per_s / 2, end_s), 2)
+
+
+def _less_often(stream: np.random.Generator, rate_per_s: float, end_s: float) -> Any:
+    return POISSON(stream, 0.9 * rate_per_s, end_s)
+
+
+def _slower_and_worse(params: Any, *rest: Any) -> Any:
+    latency_s, failed = ANSWERS(params, *rest)
+    return 1.1 * latency_s, failed | (np.arange(failed.size) % 5 == 0)
+
+
+def _unmoved(*args: Any) -> None:
+    return None
+
+
+POISSON, ANSWERS = model.poisson_arrivals, model.answers
+BREAKAGES: Mapping[str, tuple[Any, str, Callable[..., Any]]] = {
+    "results swapped": (checks, "record", _swapped),
+    "results ignored": (checks, "record", _unmoved),
+    "let through too early": (checks, "permit", _too_early),
+    "everybody let through": (checks, "permit", lambda *args: True),
+    "nobody let through": (checks, "permit", lambda *args: False),
+    "permits not given back": (checks, "release", _unmoved),
+    "timers that never go off": (checks, "fire_timer", _unmoved),
+    "no timer": (checks, "timer_due_s", lambda *args: float("inf")),
+    "a timer where none should be": (checks, "timer_due_s", lambda *args: 1.0),
+    "arrivals in pairs": (model, "poisson_arrivals", _in_bunches),
+    "fewer arrivals": (model, "poisson_arrivals", _less_often),
+    "slower calls and more errors": (model, "answers", _slower_and_worse),
+}
+
+
+@pytest.fixture(scope="module")
+def found() -> Mapping[str, set[str]]:
+    """Breakage -> the checks that fail by it."""
+    return {breakage: failing(breakage) for breakage in BREAKAGES}
+
+
+def failing(breakage: str) -> set[str]:
+    place, name, instead = BREAKAGES[breakage]
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(place, name, instead)
+        return {one.check.name for one in carry_out(checks.CHECKS) if not one.finding.passed}
+
+
+def test_a_broken_mechanism_is_found(found: Mapping[str, set[str]]) -> None:
+    assert [breakage for breakage, failed in found.items() if not failed] == []
+
+
+def test_every_check_of_the_circuit_breaker_can_fail(found: Mapping[str, set[str]]) -> None:
+    assert {check.name for check in checks.CHECKS} - set().union(*found.values()) == set()
+
+
+def a_check(name: str, measure: Callable[[], Finding], group: str = "things") -> Check:
+    return Check(name, group, f"{name}.", NOWHERE, measure)
+
+
+def test_a_check_that_fails_is_told_with_what_was_expected_and_measured() -> None:
+    wrong = a_check("wrong", lambda: within(3.0, 2.5, 0.1, "s"))
+
+    told = report(carry_out([a_check("right", lambda: within(3.0, 2.95, 0.1, "s")), wrong]))
+
+    assert not told["passed"]
+    assert told["groups"] == [{"name": "things", "passed": 1, "checks": 2}]
+    assert told["checks"][1] == {
+        "name": "wrong",
+        "group": "things",
+        "claim": "wrong.",
+        "source": {"title": "nowhere", "url": ""},
+        "expected": "3 s",
+        "measured": "2.5 s",
+        "tolerance": "± 0.1 s",
+        "passed": False,
+    }
+
+
+def test_a_check_that_raises_has_failed_and_hides_no_other() -> None:
+    def raising() -> Finding:
+        raise ZeroDivisionError("nothing came")
+
+    raised, after = carry_out([a_check("broken", raising), a_check("right", lambda: exact(["a"], ["a"]))])
+
+    assert (raised.finding.passed, after.finding.passed) == (False, True)
+    assert raised.finding.measured == "none: it stopped with ZeroDivisionError: nothing came"
+
+
+def test_what_is_never_caught_ends_it_all() -> None:
+    def late() -> Finding:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        carry_out([a_check("slow", late)], never_caught=(TimeoutError,))
+
+
+def test_groups_are_counted_in_the_order_they_appear() -> None:
+    checked = carry_out(
+        [a_check(name, lambda: exact(["1"], ["1"]), group) for name, group in (("a", "x"), ("b", "y"), ("c", "x"))]
+    )
+
+    assert [(group["name"], group["checks"]) for group in report(checked)["groups"]] == [("x", 2), ("y", 1)]
+
+
+@pytest.mark.parametrize(("measured", "passed"), [(["a", "b"], True), (["b", "a"], False), (["a"], False)])
+def test_exact_means_word_by_word(measured: list[str], passed: bool) -> None:
+    assert exact(["a", "b"], measured).passed is passed
+
+
+@pytest.mark.parametrize(("measured", "passed"), [(9.9, True), (10.2, False), (float("nan"), False)])
+def test_within_takes_nothing_beyond_its_tolerance(measured: float, passed: bool) -> None:
+    assert within(10, measured, 0.15).passed is passed
+
+
+def test_a_mean_is_held_to_four_standard_errors_of_theory() -> None:
+    near, far = statistical(10, [10.9] * 4, "s", sigma=0.5), statistical(10, [11.1] * 4, "s", sigma=0.5)
+
+    assert (near.passed, far.passed) == (True, False)
+    assert (near.measured, near.tolerance) == ("10.9 s, mean of 4 seeds", "± 1 s, 4 standard errors")
+
+
+def test_without_theory_the_spread_of_the_samples_counts() -> None:
+    samples = [9.0, 11.0] * 8
+
+    assert statistical(10.9, samples).passed
+    assert not statistical(11.1, samples).passed
+
+
+def test_samples_that_all_agree_must_be_right() -> None:
+    assert statistical(2, [2.0] * 10).passed
+    assert not statistical(2, [2.1] * 10).passed
+
+
+def test_too_few_samples_are_refused() -> None:
+    with pytest.raises(ValueError, match="a mean is taken of 9 samples; use at least 10"):
+        statistical(1, [1.0] * 9)
