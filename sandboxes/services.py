@@ -17,7 +17,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -57,6 +57,7 @@ class Part(StrEnum):
     """What is wanted of a run. Each part is computed, kept and waited for on its own."""
 
     RESULT = "result"
+    BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,19 @@ def _result(wanted: Run) -> dict[str, Any]:
     }
 
 
+def _baseline(wanted: Run) -> dict[str, Any]:
+    """What another run needs of its baseline: the metrics, and by chart what is drawn over it."""
+    result = wanted.simulation.run(wanted.params, wanted.seed)
+    charts = wanted.simulation.charts(result)
+    return {
+        "params": wanted.settings,
+        "metrics": wanted.simulation.measure(result),
+        "overlays": {chart.name: asdict(chart.overlay()) for chart in charts if chart.overlay},
+    }
+
+
 # How each part is computed.
-COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {Part.RESULT: _result}
+COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {Part.RESULT: _result, Part.BASELINE: _baseline}
 
 
 def warm() -> None:
