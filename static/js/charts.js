@@ -90,9 +90,9 @@
           font: { size: 21, color: light("ink") },
           ...{ x: 0, xref: "paper", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: 20 } },
         },
-        margin: { l: 76, r: 24, t: 112, b: 44 },
+        margin: { l: 76, r: 30, t: 92, b: 116 },
         showlegend: true,
-        legend: { orientation: "h", traceorder: "normal", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" },
+        legend: { orientation: "h", traceorder: "normal", x: 0, xanchor: "left", yref: "container", y: 0.02, yanchor: "bottom" },
         paper_bgcolor: light("card"),
         plot_bgcolor: light("card"),
       },
@@ -103,7 +103,7 @@
     const chart = button.closest(".chart");
     const place = chart.querySelector("[data-chart]");
     const figure = drawn(chart.closest("[data-result]"))[place.dataset.chart].figure;
-    const size = { width: 1200, height: 250 + place.offsetHeight };
+    const size = { width: 1200, height: 280 + place.offsetHeight };
     const words = (part) => chart.querySelector(part).textContent;
     const picture = pictured(figure, words("h3"), words(".chart-note"), size);
     const format = button.dataset.picture;

@@ -217,7 +217,8 @@ def _dashed_p95(
     p95_ms: list[float | None],
     table_ms: NDArray[np.float64],
 ) -> Overlay:
-    """A baseline's p95: dashed, with hollow marks for seconds that stand alone."""
+    """A baseline's p95: dashed, with a hollow mark where a value stands alone and no dash would show."""
+    around = [None, *p95_ms, None]
     trace = {
         "type": "scatter",
         "x": middles_s.tolist(),
@@ -225,7 +226,11 @@ def _dashed_p95(
         "name": "p95 of the baseline",
         "mode": "lines+markers",
         "line": {"width": 2, "dash": "6px,3px", "color": light("accent")},
-        "marker": {"size": 6, "symbol": "circle-open", "color": light("accent")},
+        "marker": {
+            "size": [6 if left is right is None else 0 for left, right in zip(around, around[2:], strict=False)],
+            "symbol": "circle-open",
+            "color": light("accent"),
+        },
         "hovertemplate": "p95 of the baseline %{y:.3~s} ms<extra></extra>",
     }
     axes = {"xaxis": {"range": [0, result.duration_s]}, "yaxis": {"range": _log_axis(table_ms)["range"]}}
