@@ -5,12 +5,13 @@ import json
 import re
 import threading
 from html import unescape
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.http import QueryDict
 
-from sandboxes import addresses, comparison, services
+from sandboxes import addresses, services
 from sandboxes.comparison import Comparison, compared, differences_in_metrics, overlaid, turns
 from sandboxes.presentation import Change, change
 from sandboxes.services import Failed, Part, Ready, Run, Waiting
@@ -189,6 +190,7 @@ def test_the_baseline_runs_with_the_seed_of_the_run(store, worker):
 
     _, comparing = compared(run, pinned, wait_s=30)
 
+    assert comparing.before is not None
     alone = services.compute(Run(SIMULATION, pinned, seed=77))
     other_seed = services.compute(Run(SIMULATION, pinned, seed=78))
     assert comparing.before["metrics"] == alone["metrics"] != other_seed["metrics"]
@@ -207,7 +209,7 @@ def test_both_runs_are_asked_for_before_either_is_waited_for(store, asked):
 def test_both_runs_share_one_wait(monkeypatch):
     waited = []
     clock = iter([100.0, 101.5])
-    monkeypatch.setattr(comparison.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("sandboxes.comparison.time", SimpleNamespace(monotonic=lambda: next(clock)))
 
     def answer(wanted, wait_s):
         waited.append((wanted.part, wait_s))
@@ -223,11 +225,16 @@ def test_both_runs_share_one_wait(monkeypatch):
 
 def test_a_run_without_a_baseline_asks_for_itself_alone(monkeypatch):
     wanted = []
-    monkeypatch.setattr(services, "run", lambda run, wait_s: wanted.append(run) or Waiting())
+
+    def answer(run, wait_s):
+        wanted.append((run, wait_s))
+        return Waiting()
+
+    monkeypatch.setattr(services, "run", answer)
 
     _, comparing = compared(run_of(), None, wait_s=2.0)
 
-    assert wanted == [run_of()]
+    assert wanted == [(run_of(), 2.0)]
     assert comparing == Comparison(run_of())
 
 
