@@ -13,9 +13,9 @@ from django.urls import reverse
 from sandboxes.forms import plain
 from sandboxes.services import DEFAULT_SEED, Run
 from sandboxes.simulations import catalogue
-from sandboxes.simulations.spec import BadParams, Problem, Simulation, parse_seed
+from sandboxes.simulations.spec import BadParams, Params, Problem, Simulation, parse_seed
 
-SEED, EMBED, POLL, SCOPE = "seed", "embed", "poll", "scope"
+SEED, EMBED, POLL, SCOPE, BASELINE = "seed", "embed", "poll", "scope", "baseline"
 # Names in the address that say how to answer, and nothing about the run.
 MANNERS = (EMBED, POLL, SCOPE)
 
@@ -56,9 +56,29 @@ def wanted(simulation: Simulation[Any, Any], asked: Mapping[str, str]) -> tuple[
     return Run(simulation, params, seed), None
 
 
-def address(run: Run) -> str:
-    """The run's shortest address: only what differs from the defaults is named."""
-    return reverse("sandbox", args=[run.simulation.slug]) + query(run)
+def baseline(simulation: Simulation[Any, Any], query: QueryDict) -> tuple[Params | None, BadParams | None]:
+    """The parameters that the address pins as a baseline, or what is wrong with them; neither where it pins none.
+
+    `baseline=` holds what differs from the defaults as a query string of its own; empty, it is the defaults. It holds
+    no seed: a baseline is run with the seeds of whatever is compared with it, so that both meet the same traffic.
+    """
+    text = query.get(BASELINE)
+    if text is None:
+        return None, None
+    try:
+        return simulation.parse(dict(QueryDict(str(text)).items())), None
+    except BadParams as error:
+        return None, error
+
+
+def pin(simulation: Simulation[Any, Any], params: Params | None) -> dict[str, str]:
+    """What pins these parameters as the baseline, for `query` and `address`; nothing for None."""
+    return {} if params is None else {BASELINE: urlencode(differences(Run(simulation, params)))}
+
+
+def address(run: Run, **others: str) -> str:
+    """The run's shortest address: only what differs from the defaults is named; `others` come last."""
+    return reverse("sandbox", args=[run.simulation.slug]) + query(run, **others)
 
 
 def query(run: Run, **others: str) -> str:

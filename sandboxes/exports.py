@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from sandboxes.addresses import differences
+from sandboxes.addresses import BASELINE, differences
 from sandboxes.batches import Look
+from sandboxes.comparison import Comparison, differences_in_metrics
 from sandboxes.plans import Plan
-from sandboxes.services import DEFAULT_SEED, Failed, Outcome, Ready, Run
+from sandboxes.services import DEFAULT_SEED, Failed, Outcome, Ready, Run, Waiting
 from sandboxes.simulations.spec import BadParams, Problem
 
 ASK_AGAIN_S = 2
@@ -24,16 +25,33 @@ def wants_json(request: HttpRequest) -> bool:
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
 
-def as_json(outcome: Outcome | None, refused: BadParams | None) -> JsonResponse:
-    """The run without its pictures: 200; 202 while a worker is at it; 422 for what cannot be run; 503 otherwise."""
-    if isinstance(outcome, Ready):
-        return JsonResponse({key: outcome.result[key] for key in KEYS})
-    if refused:
-        problems = [{"name": problem.name, "message": problem.message} for problem in refused.problems]
+def as_json(
+    outcome: Outcome | None,
+    refused: BadParams | None,
+    comparison: Comparison | None = None,
+    unpinnable: BadParams | None = None,
+) -> JsonResponse:
+    """The run without its pictures: 200; 202 while a worker is at it; 422 for what cannot be run; 503 otherwise.
+
+    With a baseline in the address, the baseline and the differences as well, so all of it holds for both runs.
+    """
+    if refused or unpinnable:
+        problems = (
+            [{"name": problem.name, "message": problem.message} for problem in refused.problems] if refused else []
+        )
+        problems += [{"name": BASELINE, "message": f"baseline: {unpinnable}"}] if unpinnable else []
         return JsonResponse({"problems": problems}, status=422)
-    if isinstance(outcome, Failed):
-        return _again_if(outcome.again, JsonResponse({"reason": outcome.reason}, status=503))
-    return _again_if(True, JsonResponse({"reason": "A worker is at it."}, status=202))
+    baseline = comparison.outcome if comparison else None
+    for needed in (outcome, baseline):
+        if isinstance(needed, Failed):
+            return _again_if(needed.again, JsonResponse({"reason": needed.reason}, status=503))
+    if not isinstance(outcome, Ready) or isinstance(baseline, Waiting):
+        return _again_if(True, JsonResponse({"reason": "A worker is at it."}, status=202))
+    answer = {key: outcome.result[key] for key in KEYS}
+    if isinstance(baseline, Ready):
+        answer["baseline"] = {key: baseline.result[key] for key in ("params", "metrics")}
+        answer["differences"] = differences_in_metrics(outcome.result["metrics"], baseline.result["metrics"])
+    return JsonResponse(answer)
 
 
 def as_csv(outcome: Outcome, name: str) -> HttpResponse | None:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sandboxes.comparison import overlaid
 from sandboxes.simulations.quantities import duration
-from sandboxes.simulations.spec import Metric, Simulation
+from sandboxes.simulations.spec import Better, Metric, Simulation
 from sandboxes.simulations.statistics import Moments
 
 SECONDS = {"s": 1.0, "ms": 0.001}
 SIZES = ((140, "s"), (210, "m"), (300, "l"))
 ADDRESSED = re.compile(r"(?P<title>[^;<>\s](?:[^;<>]*[^;<>\s])?)\s*<(?P<url>https?://[^<>\s]+)>")
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a number differs from the baseline's: "+28.1 points", "better", "70.2 %"; words alone where that is all."""
+
+    words: str
+    verdict: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,7 @@ class Figure:
     value: str
     unit: str
     sure: str = ""  # the 95 % interval of a mean, and of how many runs
+    change: Change | None = None
 
 
 @dataclass(frozen=True)
@@ -37,8 +49,12 @@ class Presented:
     drawn: dict[str, Any]
 
 
-def present(simulation: Simulation[Any, Any], result: Mapping[str, Any]) -> Presented:
-    """`result` is what `services.compute` returned."""
+def present(
+    simulation: Simulation[Any, Any], result: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> Presented:
+    """`result` is what `services.compute` returned; `before` what it returned of a baseline, if there is one."""
+    if before is not None:
+        return _over_baseline(present(simulation, result), result, before)
     shown = [(metric, _figure(metric, result["metrics"][metric.name])) for metric in simulation.metrics]
     charts, drawn = drawable(result["charts"])
     return Presented(
@@ -107,12 +123,62 @@ def _linked(words: str) -> Iterator[Words]:
     yield Words(words[end:])
 
 
+def change(metric: Metric, value: float | None, before: float | None) -> Change:
+    """How `value` differs from the baseline's value `before`, in the metric's own unit and precision."""
+    if value is None or before is None:
+        return _undefined(metric, value, before)
+    difference = value - before
+    if math.isclose(value, before, rel_tol=1e-9, abs_tol=1e-12):
+        return Change("same")
+    amount, unit = _told(metric, abs(difference))
+    if not any(digit in "123456789" for digit in amount) or amount.startswith("<"):
+        return Change("almost the same")
+    words = f"{'+' if difference > 0 else '−'}{amount} {'points' if unit == '%' else unit}".strip()
+    return Change(words, _verdict(metric, difference), " ".join(_told(metric, before)).strip())
+
+
+def _undefined(metric: Metric, value: float | None, before: float | None) -> Change:
+    if value is None and before is None:
+        return Change("same")
+    if before is not None:
+        return Change(f"was {' '.join(_told(metric, before)).strip()}")
+    return Change("no value before" if metric.undefined == "–" else f"{metric.undefined} before")
+
+
+def _verdict(metric: Metric, difference: float) -> str:
+    if metric.better is Better.NEITHER:
+        return ""
+    return "better" if (difference > 0) == (metric.better is Better.HIGHER) else "worse"
+
+
+def _over_baseline(alone: Presented, result: Mapping[str, Any], before: Mapping[str, Any]) -> Presented:
+    def changed(figure: Figure) -> Figure:
+        name = figure.metric.name
+        return replace(figure, change=change(figure.metric, result["metrics"][name], before["metrics"][name]))
+
+    overlays = before["overlays"]
+    drawn = {
+        name: {**chart, "figure": overlaid(chart["figure"], overlays[name])} if name in overlays else chart
+        for name, chart in alone.drawn.items()
+    }
+    return replace(
+        alone,
+        headline=[changed(figure) for figure in alone.headline],
+        others=[changed(figure) for figure in alone.others],
+        charts=[{**chart, "baseline_keys": overlays.get(chart["name"], {}).get("keys")} for chart in alone.charts],
+        drawn=drawn,
+    )
+
+
 def _figure(metric: Metric, value: float | None) -> Figure:
-    if value is None:
-        return Figure(metric, metric.undefined, "")
+    return Figure(metric, metric.undefined, "") if value is None else Figure(metric, *_told(metric, value))
+
+
+def _told(metric: Metric, value: float) -> tuple[str, str]:
+    """A value as (number, unit)."""
     if metric.unit in SECONDS:
-        return Figure(metric, *duration(value * SECONDS[metric.unit]))
-    return Figure(metric, f"{value:,.{metric.digits}f}", metric.unit)
+        return duration(value * SECONDS[metric.unit])
+    return f"{value:,.{metric.digits}f}", metric.unit
 
 
 def _size(height_px: int) -> str:

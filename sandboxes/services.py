@@ -17,7 +17,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cache
 from hashlib import sha256
@@ -60,6 +60,7 @@ class Part(StrEnum):
 
     RESULT = "result"
     CHECKS = "checks"
+    BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
@@ -180,8 +181,23 @@ def _checks(wanted: Run) -> dict[str, Any]:
     return {"simulation": simulation.slug, "version": simulation.version, **report(carried_out)}
 
 
+def _baseline(wanted: Run) -> dict[str, Any]:
+    """What another run needs of its baseline: the metrics, and by chart what is drawn over it."""
+    result = wanted.simulation.run(wanted.params, wanted.seed)
+    charts = wanted.simulation.charts(result)
+    return {
+        "params": wanted.settings,
+        "metrics": wanted.simulation.measure(result),
+        "overlays": {chart.name: asdict(chart.overlay()) for chart in charts if chart.overlay},
+    }
+
+
 # How each part is computed, and by which workers where it is not something a person turns a knob for.
-COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {Part.RESULT: _result, Part.CHECKS: _checks}
+COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {
+    Part.RESULT: _result,
+    Part.BASELINE: _baseline,
+    Part.CHECKS: _checks,
+}
 QUEUES: Mapping[Part, str] = {Part.CHECKS: "sweeps"}
 
 

@@ -132,12 +132,25 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class Overlay:
+    """What a run leaves on another run's chart when it is that run's baseline.
+
+    `traces` are drawn over the other run's, told apart by more than colour. `layout` are changes to its layout: ranges
+    of axes grow to hold both runs, everything else replaces what was there. `keys` say what the traces are.
+    """
+
+    traces: tuple[Mapping[str, Any], ...]
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    keys: tuple[tuple[str, str], ...] = ()  # legend: (words, palette colour name)
+
+
+@dataclass(frozen=True)
 class Chart:
     """One picture and the same numbers as a table, for those who cannot see the picture.
 
     `rows` hold one value per column; None stands for "no value" (a rate over no calls, say). `curves` makes what
-    replications average, when it is wanted; None for a chart that has nothing to average. `overlay` are the traces that
-    this run leaves on another run's chart when it is that run's baseline.
+    replications average; None for a chart that has nothing to average. `overlay` makes what this run leaves on another
+    run's chart as its baseline. Each is called only where it is wanted.
     """
 
     name: str
@@ -149,7 +162,7 @@ class Chart:
     keys: tuple[tuple[str, str], ...] = ()  # legend: (words, palette colour name)
     height_px: int = 240
     curves: Callable[[], Curves] | None = None
-    overlay: tuple[Mapping[str, Any], ...] = ()
+    overlay: Callable[[], Overlay] | None = None
 
 
 @dataclass(frozen=True)

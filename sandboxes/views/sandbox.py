@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from sandboxes import addresses, exports, services
-from sandboxes.addresses import EMBED, POLL, SEED
+from sandboxes.addresses import BASELINE, EMBED, POLL, SEED
+from sandboxes.comparison import compared
 from sandboxes.forms import controls, grouped, worded
 from sandboxes.presentation import facts, present
 from sandboxes.simulations import catalogue
@@ -25,7 +26,7 @@ POLL_WAIT_S = 0.4
 @require_safe
 def library(request: HttpRequest) -> HttpResponse:
     """Every sandbox there is, with its scenarios as ways in."""
-    shelf = [(simulation, _scenarios(simulation, None)) for simulation in catalogue.CATALOGUE]
+    shelf = [(simulation, _scenarios(simulation, None, {})) for simulation in catalogue.CATALOGUE]
     return render(request, "sandboxes/library.html", {"shelf": shelf})
 
 
@@ -38,24 +39,33 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
     wrong (422), or with `embed=new` a sandbox to stand inside another page.
     """
     simulation = addresses.simulation_or_404(slug)
-    given, ignored = addresses.given(simulation, request.GET)
+    given, ignored = addresses.given(simulation, request.GET, BASELINE)
     wanted, refused = addresses.wanted(simulation, given)
-    outcome = services.run(wanted, POLL_WAIT_S if POLL in request.GET else WAIT_S) if wanted else None
+    # A sandbox inside another page has no address to hold a baseline.
+    pinned, unpinnable = (None, None) if EMBED in request.GET else addresses.baseline(simulation, request.GET)
+    pin = addresses.pin(simulation, pinned)
+    wait_s = POLL_WAIT_S if POLL in request.GET else WAIT_S
+    outcome, comparison = compared(wanted, pinned, wait_s) if wanted else (None, None)
     if exports.wants_json(request):
-        return exports.as_json(outcome, refused)
+        return exports.as_json(outcome, refused, comparison, unpinnable)
     context: dict[str, Any] = {
         "simulation": simulation,
         "problems": [worded(simulation, problem) for problem in refused.problems] if refused else [],
         "ignored": ignored,
         "outcome": outcome,
-        "presented": present(simulation, outcome.result) if isinstance(outcome, services.Ready) else None,
-        "address": addresses.address(wanted) if wanted else request.get_full_path(),
+        "presented": present(simulation, outcome.result, comparison.before if comparison else None)
+        if isinstance(outcome, services.Ready)
+        else None,
+        "comparison": comparison,
+        "pin": pin,
+        "unpinnable": [worded(simulation, problem) for problem in unpinnable.problems] if unpinnable else [],
+        "address": addresses.address(wanted, **pin) if wanted else request.get_full_path(),
         "query": addresses.query(wanted) if wanted else "",
         "command": exports.command(wanted) if wanted else "",
         "scope": addresses.scope(request),
         "answer_id": token_hex(4),
         "embedded": EMBED in request.GET,
-        "scenarios": _scenarios(simulation, wanted),
+        "scenarios": _scenarios(simulation, wanted, pin),
     }
     if request.headers.get("HX-Request") != "true":
         context |= _instrument(simulation, given, refused)
@@ -102,8 +112,10 @@ def _embedded_instrument(wanted: services.Run, given: Mapping[str, str]) -> dict
     }
 
 
-def _scenarios(simulation: Simulation[Any, Any], wanted: services.Run | None) -> list[dict[str, Any]]:
-    """The named settings: title, what to look for, address, and whether this run is that one."""
+def _scenarios(
+    simulation: Simulation[Any, Any], wanted: services.Run | None, pin: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The named settings: title, what to look for, address (a baseline stays), and whether this run is that one."""
     runs = [
         (scenario, services.Run(simulation, simulation.parse(scenario.params))) for scenario in simulation.scenarios
     ]
@@ -111,7 +123,7 @@ def _scenarios(simulation: Simulation[Any, Any], wanted: services.Run | None) ->
         {
             "title": scenario.title,
             "look_for": scenario.look_for,
-            "address": addresses.address(run),
+            "address": addresses.address(run, **pin),
             "current": wanted is not None and run.params == wanted.params,
         }
         for scenario, run in runs

@@ -46,6 +46,7 @@
   const draw = async (result) => {
     const charts = drawn(result);
     if (!charts) return;
+    for (const button of result.querySelectorAll("[data-picture]")) button.hidden = false;
     const library = await plotly();
     const pairs = palette();
     await Promise.all(
@@ -98,6 +99,43 @@
     for (const table of result.querySelectorAll("details[open] > * > [data-table]")) fill(table, charts);
   };
 
+  // A picture goes into papers and slides: always in the light colours, on white, with its title and its legend.
+  // A picture cannot carry the page's font, so its letters are measured and drawn in the viewer's own sans serif.
+  const pictured = (figure, title, note, size) => {
+    const light = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).match(/#[0-9a-f]{6}/i)[0];
+    return {
+      data: figure.data,
+      layout: {
+        ...figure.layout,
+        ...size,
+        font: { family: "Helvetica, Arial, sans-serif", size: 15 },
+        title: {
+          text: title,
+          subtitle: { text: note, font: { size: 15, color: light("soft") } },
+          font: { size: 21, color: light("ink") },
+          ...{ x: 0, xref: "paper", xanchor: "left", y: 1, yref: "container", yanchor: "top", pad: { t: 20 } },
+        },
+        margin: { l: 76, r: 30, t: 92, b: 116 },
+        showlegend: true,
+        legend: { orientation: "h", traceorder: "normal", x: 0, xanchor: "left", yref: "container", y: 0.02, yanchor: "bottom" },
+        paper_bgcolor: light("card"),
+        plot_bgcolor: light("card"),
+      },
+    };
+  };
+
+  const savePicture = async (button) => {
+    const chart = button.closest(".chart");
+    const place = chart.querySelector("[data-chart]");
+    const figure = drawn(chart.closest("[data-result]"))[place.dataset.chart].figure;
+    const size = { width: 1200, height: 280 + place.offsetHeight };
+    const words = (part) => chart.querySelector(part).textContent;
+    const picture = pictured(figure, words("h3"), words(".chart-note"), size);
+    const format = button.dataset.picture;
+    const library = await plotly();
+    await library.downloadImage(picture, { format, ...size, scale: format === "png" ? 2 : 1, filename: button.parentElement.dataset.file });
+  };
+
   const drawAll = () => document.querySelectorAll("[data-result]").forEach(draw);
 
   document.addEventListener("DOMContentLoaded", drawAll);
@@ -109,6 +147,10 @@
     },
     { capture: true },
   );
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-picture]");
+    if (button) savePicture(button);
+  });
   // Where charts come only when asked for, fetch the library as soon as somebody reaches for them.
   for (const reach of ["pointerover", "focusin"]) {
     document.addEventListener(reach, (event) => event.target.closest?.("[data-wants-charts]") && plotly(), { passive: true });

@@ -119,6 +119,12 @@
     if (link && address) link.href = address;
   };
 
+  // A link that its own answer takes away hands the focus on first, so that the keyboard does not lose its place.
+  document.addEventListener("click", (event) => {
+    const next = event.target.closest?.("[data-then-focus]")?.dataset.thenFocus;
+    if (next) document.getElementById(next)?.focus({ preventScroll: true });
+  });
+
   const prepareAll = () => document.querySelectorAll("form[data-knobs]").forEach(prepare);
   document.addEventListener("DOMContentLoaded", () => {
     setDrawers();

@@ -79,6 +79,10 @@ def _opened(page: Page) -> Iterator[str]:
     expect(page.locator(".checked")).to_contain_text("✓ checked", timeout=60_000)
     _fold_out(page)
     yield "sandbox, folded out"
+    page.goto(f"{SANDBOX}?baseline=kind%3Dnone")
+    drawn(page)
+    _fold_out(page)
+    yield "sandbox, over a baseline"
     page.goto("/patterns/circuit-breaker/")
     page.locator("#try-1").get_by_role("link", name="Run it").click()
     drawn(page, scope="try-1")

@@ -21,7 +21,7 @@ from sandboxes.simulations.circuit_breaker.model import (
 )
 from sandboxes.simulations.circuit_breaker.params import Kind
 from sandboxes.simulations.palette import figure, layout, light
-from sandboxes.simulations.spec import Chart, Curve, Curves
+from sandboxes.simulations.spec import Chart, Curve, Curves, Overlay
 
 BIN_WIDTHS_S = (0.5, 1, 2, 5, 10, 20)
 MOST_BINS = 150
@@ -38,6 +38,8 @@ STATES = ((CLOSED, "closed", "closed"), (OPEN, "open", "open"), (HALF_OPEN, "hal
 HEALTH_COLOURS = {"healthy": "closed", "slow": "slow", "failing": "half", "dead": "ink", "recovered": "closed"}
 # Where the two rows of the timeline stand, from 0 at the bottom to 1.
 HEALTH_PLACE, BREAKER_PLACE = 0.16, 0.68
+# A baseline's row stands above them, and the axis then reaches to its top.
+BASELINE_PLACE, BASELINE_TOP = 1.17, 1.36
 # Percentile, name, colour, line width and dash: told apart without colour too.
 PERCENTILES = ((50, "p50", "soft", 1.5, "dot"), (95, "p95", "accent", 1.5, "solid"), (99, "p99", "ink", 2.5, "solid"))
 TICKS_MS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
@@ -85,6 +87,23 @@ def outcomes_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -
         keys=tuple((words, colour) for _, words, colour in OUTCOMES),
         height_px=240,
         curves=partial(outcomes_curves, counts, edges_s),
+        overlay=partial(_good_answers, result, edges_s, (counts[SUCCEEDED] + counts[SLOW]) / np.diff(edges_s)),
+    )
+
+
+def _good_answers(result: CircuitBreakerResult, edges_s: NDArray[np.float64], per_s: NDArray[np.float64]) -> Overlay:
+    """A baseline's good answers, slow ones included: a dashed line with a pale edge, to be seen on every colour."""
+    line = {"type": "scatter", "x": edges_s.tolist(), "y": _stepped(per_s), "mode": "lines"}
+    edge = {"line": {"shape": "hv", "width": 5, "color": light("card")}, "hoverinfo": "skip", "showlegend": False}
+    dashes = {
+        "line": {"shape": "hv", "width": 2, "dash": "6px,3px", "color": light("ink")},
+        "name": "good answers in the baseline",
+        "hovertemplate": "%{y:.0f} good answers in the baseline<extra></extra>",
+    }
+    return Overlay(
+        traces=({**line, **edge}, {**line, **dashes}),
+        layout={"xaxis": {"range": [0, result.duration_s]}},
+        keys=(("good answers in the baseline, slow ones included", "ink"),),
     )
 
 
@@ -150,6 +169,7 @@ def states_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> 
         keys=tuple((name, colour) for _, name, colour in STATES),
         height_px=130,
         curves=partial(states_curves, result, edges_s),
+        overlay=partial(_breaker_row, result, stretches),
     )
 
 
@@ -163,6 +183,26 @@ def states_curves(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) ->
         note="share of the time in each state",
         yaxis={"range": [0, 100], "ticksuffix": " %"},
     )
+
+
+def _breaker_row(result: CircuitBreakerResult, stretches: tuple[Stretch, ...]) -> Overlay:
+    """A baseline's breaker as a thin row of its own above the run's."""
+    traces = tuple(
+        _bars(
+            [(name, stretch.start_s, stretch.end_s) for stretch in stretches if stretch.state == code],
+            f"baseline {name}",
+            light(colour),
+            place=BASELINE_PLACE,
+            thickness=0.3,
+        )
+        for code, name, colour in STATES
+    )
+    rows = {
+        "range": [0, BASELINE_TOP],
+        "tickvals": [HEALTH_PLACE, BREAKER_PLACE, BASELINE_PLACE],
+        "ticktext": ["health", "breaker", "baseline"],
+    }
+    return Overlay(traces, layout={"xaxis": {"range": [0, result.duration_s]}, "yaxis": rows})
 
 
 def latency_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> Chart:
@@ -195,6 +235,7 @@ def latency_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) ->
         keys=tuple((name, colour) for _, name, colour, _, _ in PERCENTILES),
         height_px=220,
         curves=partial(latency_curves, values, edges_s),
+        overlay=partial(_dashed_p95, result, edges_s, values[1], table),
     )
 
 
@@ -209,6 +250,32 @@ def latency_curves(values_ms: Sequence[Sequence[float | None]], edges_s: NDArray
         note="calls that went through, on a logarithmic scale",
         yaxis={"type": "log", "tickvals": TICKS_MS, "ticktext": TICK_WORDS},
     )
+
+
+def _dashed_p95(
+    result: CircuitBreakerResult,
+    edges_s: NDArray[np.float64],
+    p95_ms: list[float | None],
+    table_ms: NDArray[np.float64],
+) -> Overlay:
+    """A baseline's p95: dashed, with a hollow mark where a value stands alone and no dash would show."""
+    around = [None, *p95_ms, None]
+    trace = {
+        "type": "scatter",
+        "x": list(_middles_s(edges_s)),
+        "y": p95_ms,
+        "name": "p95 of the baseline",
+        "mode": "lines+markers",
+        "line": {"width": 2, "dash": "6px,3px", "color": light("accent")},
+        "marker": {
+            "size": [6 if left is right is None else 0 for left, right in zip(around, around[2:], strict=False)],
+            "symbol": "circle-open",
+            "color": light("accent"),
+        },
+        "hovertemplate": "p95 of the baseline %{y:.3~s} ms<extra></extra>",
+    }
+    axes = {"xaxis": {"range": [0, result.duration_s]}, "yaxis": {"range": _log_axis(table_ms)["range"]}}
+    return Overlay((trace,), layout=axes, keys=(("p95 of the baseline", "accent"),))
 
 
 def shown_stretches(result: CircuitBreakerResult) -> tuple[Stretch, ...]:

@@ -59,6 +59,56 @@ def test_every_colour_is_a_light_one_of_the_palette(changes: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("changes", VARIANTS)
+def test_what_a_baseline_leaves_is_plain_and_plotly_and_the_palette_know_all_of_it(changes: dict[str, Any]) -> None:
+    allowed = {light for light, _ in PALETTE.values()}
+    for chart in drawing.charts(result_of(**changes)):
+        assert chart.overlay
+        overlay = chart.overlay()
+        text = json.dumps([*overlay.traces, overlay.layout], allow_nan=False)
+
+        go.Figure({"data": overlay.traces, "layout": overlay.layout})
+        assert set(re.findall(r"#[0-9a-fA-F]+", text)) <= allowed
+        assert all(colour in PALETTE for _, colour in overlay.keys)
+        assert len(text) < 60_000
+
+
+def test_a_baselines_good_answers_are_those_of_the_table_slow_ones_included() -> None:
+    chart = drawing.charts(result_of(slow_s=30, dead_s=0))[0]
+    assert chart.overlay
+
+    dashed = chart.overlay().traces[-1]
+
+    good = [(row[2] + row[3]) / (row[1] - row[0]) for row in chart.rows]  # type: ignore[operator]
+    assert dashed["line"]["dash"]
+    assert dashed["y"][:-1] == pytest.approx(good, abs=0.001)
+
+
+def test_a_baselines_breaker_has_a_row_above_the_runs_own() -> None:
+    chart = drawing.charts(result_of())[1]
+    assert chart.overlay
+
+    overlay = chart.overlay()
+
+    bars = [bar for trace in overlay.traces for bar in zip(trace["base"], trace["x"], trace["y"], strict=True)]
+    assert sum(length for _, length, _ in bars) == pytest.approx(80)
+    assert min(place for _, _, place in bars) - 0.15 > drawing.BREAKER_PLACE + 0.27
+    assert overlay.layout["yaxis"]["ticktext"][-1] == "baseline"
+
+
+def test_a_baselines_p95_is_marked_only_where_no_line_would_show_it() -> None:
+    chart = drawing.charts(result_of())[2]
+    assert chart.overlay
+
+    trace = chart.overlay().traces[0]
+
+    p95 = [None, *trace["y"], None]
+    alone = [x is not None and p95[i] is p95[i + 2] is None for i, x in enumerate(trace["y"])]
+    marked = [size > 0 and y is not None for size, y in zip(trace["marker"]["size"], trace["y"], strict=True)]
+    assert any(alone)
+    assert marked == alone
+
+
+@pytest.mark.parametrize("changes", VARIANTS)
 def test_a_figure_is_small_enough_to_send_at_every_turn_of_a_knob(changes: dict[str, Any]) -> None:
     for chart in drawing.charts(result_of(**changes)):
         assert len(chart.figure.to_json()) < 50_000
