@@ -13,6 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from sandboxes import addresses, exports, services
 from sandboxes.addresses import EMBED, POLL, SEED
+from sandboxes.experiment_forms import blank
 from sandboxes.forms import controls, grouped, worded
 from sandboxes.presentation import present
 from sandboxes.simulations import catalogue
@@ -53,6 +54,7 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
         "query": addresses.query(wanted) if wanted else "",
         "command": exports.command(wanted) if wanted else "",
         "scope": addresses.scope(request),
+        "save_form": blank(wanted, addresses.address(wanted), addresses.scope(request)) if wanted else None,
         "answer_id": token_hex(4),
         "embedded": EMBED in request.GET,
         "scenarios": _scenarios(simulation, wanted),
