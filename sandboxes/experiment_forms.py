@@ -42,11 +42,25 @@ class WordsForm(forms.Form):
         help_text=f"What did you expect, and what happened? Up to {NOTE_LENGTH:,} characters.",
     )
 
+    def clean(self) -> dict[str, Any]:
+        """What is wrong with a field nobody sees is told above the form."""
+        for field in self.hidden_fields():
+            for error in self.errors.pop(field.name, []):
+                self.add_error(None, str(error))
+        return self.cleaned_data
+
 
 class SaveForm(WordsForm):
     """A run's address with what is written on it; valid, it holds the `place` it leads to."""
 
-    address = forms.CharField(widget=forms.HiddenInput, max_length=LONGEST_ADDRESS)
+    address = forms.CharField(
+        widget=forms.HiddenInput,
+        max_length=LONGEST_ADDRESS,
+        error_messages={
+            "required": "This page does not say which run to save; open the run and save it there.",
+            "max_length": "The run's address has %(show_value)d characters; use at most %(limit_value)d.",
+        },
+    )
 
     def clean_address(self) -> str:
         address: str = self.cleaned_data["address"]
@@ -60,7 +74,12 @@ class SaveForm(WordsForm):
 class ChangeForm(WordsForm):
     """Title and note, and when they were last changed as far as this page knows."""
 
-    changed_at = forms.DateTimeField(widget=forms.HiddenInput)
+    changed_at = forms.DateTimeField(
+        widget=forms.HiddenInput,
+        error_messages=dict.fromkeys(
+            ("required", "invalid"), "This page is out of date; open the experiment in another tab and change it there."
+        ),
+    )
 
 
 def blank(run: Run, address: str, scope: str) -> SaveForm:

@@ -50,10 +50,10 @@ def title(run: Run) -> str:
 def _listed(name: str, phrases: list[str]) -> str:
     """The name and the first phrases, as many as a title has room for, and how many more there are."""
     for told in range(min(MOST_NAMED, len(phrases)), -1, -1):
-        left = len(phrases) - told
-        more = [f"{left} more"] if left else []
-        parts = [part for part in [name, *phrases[:told], *more] if part]
+        parts = [part for part in [name, *phrases[:told]] if part]
         text = ", ".join([*parts[:1], *(_lower(part) for part in parts[1:])])
+        if left := len(phrases) - told:
+            text += f" and {left} more" if text else f"{left} knob{'s' if left > 1 else ''} turned"
         if len(text) <= TITLE_LENGTH:
             return text
     return name[:TITLE_LENGTH]
