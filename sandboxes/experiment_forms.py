@@ -36,7 +36,7 @@ class WordsForm(forms.Form):
     note = Written(
         "note",
         NOTE_LENGTH,
-        forms.Textarea(attrs={"rows": 4, "autocomplete": "off"}),
+        forms.Textarea(attrs={"rows": 4, "autocomplete": "off", "data-keeps-typed": True}),
         required=False,
         label="Note",
         help_text=f"What did you expect, and what happened? Up to {NOTE_LENGTH:,} characters.",

@@ -1,13 +1,19 @@
 // Writing on experiments: what is being typed outlives a redraw, Escape folds a slip away, and a lost save is told.
 (() => {
-  // A redraw brings a new suggestion for the title; it does not replace what somebody has typed instead.
-  document.addEventListener("htmx:before:morph:attr", (event) => {
-    const element = event.target;
-    if (event.detail.attrName === "value" && element.matches?.("[data-keeps-typed]") && element.value !== element.defaultValue) {
-      event.preventDefault();
+  // A redraw brings a new form with a new suggestion for the title; it does not replace what somebody has typed instead.
+  let drafts = [];
+  document.addEventListener("htmx:before:swap", () => {
+    drafts = [...document.querySelectorAll(".save [data-keeps-typed]")]
+      .filter((field) => field.value !== field.defaultValue)
+      .map(({ id, value, selectionStart, selectionEnd }) => ({ id, value, selectionStart, selectionEnd }));
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    for (const { id, value, selectionStart, selectionEnd } of drafts) {
+      const field = document.getElementById(id);
+      if (!field || field.value === value) continue;
+      field.value = value;
+      field.setSelectionRange(selectionStart, selectionEnd);
     }
-    // Folding a slip up and out again would take the focus out of it.
-    if (event.detail.attrName === "open" && element.matches?.("details.save")) event.preventDefault();
   });
 
   document.addEventListener("keydown", (event) => {
