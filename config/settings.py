@@ -160,7 +160,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "progress"
 LOGOUT_REDIRECT_URL = "home"
 # What each app keeps for a person: modules with `export(user)`, `merge(guest, user)` and `empty_handed(users)`.
-KEPT_FOR_LEARNERS = ["quizzes.keeping"]
+KEPT_FOR_LEARNERS = ["sandboxes.keeping", "quizzes.keeping"]
 
 _mail = urlsplit(ENV.email_url)
 EMAIL_BACKEND = (

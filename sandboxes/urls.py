@@ -1,9 +1,12 @@
 from django.urls import path
 
-from sandboxes.views import checks, many, sandbox
+from sandboxes.views import checks, experiments, many, sandbox
 
 urlpatterns = [
     path("", sandbox.library, name="sandboxes"),
+    path("experiments/", experiments.experiments, name="experiments"),
+    path("experiments/<uuid:experiment_id>/", experiments.experiment, name="experiment"),
+    path("experiments/<uuid:experiment_id>/delete/", experiments.delete, name="experiment_delete"),
     path("<slug:slug>/", sandbox.sandbox, name="sandbox"),
     path("<slug:slug>/replications/", many.replications, name="replications"),
     path("<slug:slug>/sweep/", many.sweep, name="sweep"),

@@ -14,6 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from sandboxes import addresses, exports, services
 from sandboxes.addresses import BASELINE, EMBED, POLL, SEED
 from sandboxes.comparison import compared
+from sandboxes.experiment_forms import blank
 from sandboxes.forms import controls, grouped, worded
 from sandboxes.presentation import facts, present
 from sandboxes.simulations import catalogue
@@ -63,6 +64,7 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
         "query": addresses.query(wanted) if wanted else "",
         "command": exports.command(wanted) if wanted else "",
         "scope": addresses.scope(request),
+        "save_form": blank(wanted, addresses.address(wanted, **pin), addresses.scope(request)) if wanted else None,
         "answer_id": token_hex(4),
         "embedded": EMBED in request.GET,
         "scenarios": _scenarios(simulation, wanted, pin),

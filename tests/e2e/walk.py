@@ -15,7 +15,7 @@ from tests.e2e.steps import SANDBOX, answer, drawn, sign_in, sign_up
 from tests.e2e.test_waiting import workers_stopped
 
 # Addresses that answer with a 4xx status on this walk.
-REFUSING = ("threshold=120", "/no-such-page/", "/account/login/", "/1/")
+REFUSING = ("scope=run", "threshold=120", "/no-such-page/", "/account/login/", "/1/")
 NONCE = "for-an-accident"
 FOR_STRANGERS = {
     "/": "Know what a system will do before it does it.",
@@ -25,6 +25,7 @@ FOR_STRANGERS = {
     SANDBOX: "Circuit breaker",
     f"{SANDBOX}checks/": "Checked against",
     f"{SANDBOX}?failure_rate_threshold=120": "Circuit breaker",
+    "/sandboxes/experiments/": "Your experiments",
     "/practice/": "Practice",
     "/practice/about/circuit-breaker/": "Questions on Circuit breaker",
     "/progress/": "Progress",
@@ -56,6 +57,7 @@ def every_state(page: Page, running: house.House) -> Iterator[str]:
     yield from _opened(page)
     yield from _while_workers_are_busy(page, running)
     yield from _practice(page)
+    yield from _experiments(page)
     yield from _addresses(page, FOR_GUESTS)
     yield from _account(page, running)
     yield from _refusals(page)
@@ -129,6 +131,34 @@ def _practice(page: Page) -> Iterator[str]:
     page.goto("/progress/")
     expect(page.locator(".evidence li")).to_have_count(1)
     yield "progress, with answers"
+
+
+def _experiments(page: Page) -> Iterator[str]:
+    page.goto(f"{SANDBOX}?dead_s=12")
+    drawn(page)
+    page.get_by_text("Save this experiment").click()
+    slip = page.locator(".save form")
+    yield "sandbox, about to save"
+    title = slip.get_by_label("Title").input_value()
+    slip.get_by_label("Title").fill("")
+    slip.get_by_role("button", name="Save").click()
+    expect(slip.get_by_role("alert")).to_contain_text("Give this experiment a title.")
+    yield "sandbox, not saved"
+    slip.get_by_label("Title").fill(title)
+    slip.get_by_label("Note").fill("What did I expect?")
+    slip.get_by_role("button", name="Save").click()
+    expect(page.locator(".saved")).to_be_visible()
+    yield "sandbox, saved"
+    page.goto("/sandboxes/experiments/")
+    expect(page.get_by_role("article")).to_have_count(1)
+    yield "notebook"
+    page.locator("summary", has_text="Edit").click()
+    yield "notebook, editing"
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Your changes are saved.")).to_be_visible()
+    yield "notebook, changed"
+    page.locator("summary", has_text="Delete").click()
+    yield "notebook, about to delete"
 
 
 def _account(page: Page, running: house.House) -> Iterator[str]:
