@@ -201,6 +201,51 @@ class Look:
         return self.done == self.batch.runs
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How far several batches are that belong together."""
+
+    looks: tuple[Look, ...]
+
+    @property
+    def runs(self) -> int:
+        return sum(look.batch.runs for look in self.looks)
+
+    @property
+    def done(self) -> int:
+        return sum(look.done for look in self.looks)
+
+    @property
+    def failed(self) -> int:
+        return sum(look.failed for look in self.looks)
+
+    @property
+    def complete(self) -> bool:
+        return all(look.complete for look in self.looks)
+
+    @property
+    def at_work(self) -> bool:
+        return any(look.at_work for look in self.looks)
+
+    @property
+    def left_s(self) -> float | None:
+        """Until the last is over, if that can be said of each."""
+        each = [look.left_s for look in self.looks if not look.complete]
+        known = [left_s for left_s in each if left_s is not None]
+        return max(known) if known and len(known) == len(each) else None
+
+
+def standing(batches: Sequence[Batch], wait_s: float = 0.0, go_on: bool = True) -> Standing | services.Failed:
+    """`look` at each; they share `wait_s`."""
+    deadline = time.monotonic() + wait_s
+    if go_on and wait_s:
+        for batch in batches[1:]:
+            look(batch)  # all are begun before one is waited for
+    looks = [look(batch, max(0.0, deadline - time.monotonic()), go_on) for batch in batches]
+    failed = next((outcome for outcome in looks if isinstance(outcome, services.Failed)), None)
+    return failed or Standing(tuple(outcome for outcome in looks if isinstance(outcome, Look)))
+
+
 def look(batch: Batch, wait_s: float = 0.0, go_on: bool = True) -> Look | services.Failed:
     """The batch as it stands; unless `go_on` is false, workers are kept at it while somebody looks.
 

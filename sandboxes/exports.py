@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from sandboxes.addresses import BASELINE, differences
-from sandboxes.batches import Look
+from sandboxes.batches import Standing
 from sandboxes.comparison import Comparison, differences_in_metrics
 from sandboxes.plans import Plan
 from sandboxes.services import DEFAULT_SEED, Failed, Outcome, Ready, Run, Waiting
@@ -79,9 +79,9 @@ def not_yet() -> HttpResponse:
     return _again_if(True, HttpResponse("A worker is at it; ask again.\n", status=503, content_type="text/plain"))
 
 
-def many_as_json(plan: Plan | None, outcome: Look | Failed | None, refused: BadParams | None) -> JsonResponse:
+def many_as_json(plan: Plan | None, outcome: Standing | Failed | None, refused: BadParams | None) -> JsonResponse:
     """A batch's numbers: 200 when all are there, 202 while workers are at it; 422 for what cannot be run; 503 else."""
-    if isinstance(outcome, Look) and plan:
+    if isinstance(outcome, Standing) and plan:
         return _again_if(
             not outcome.complete, JsonResponse(plan.as_json(outcome), status=200 if outcome.complete else 202)
         )

@@ -7,7 +7,7 @@ which run stands behind a point: its address, and the names that a point's value
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,14 @@ BAND_OPACITY = 0.22
 Picture = dict[str, Any]
 
 
-def averaged(look: Look) -> list[Picture]:
-    """One picture for each chart that has curves: means over the seeds so far, and bands of their 95 % intervals."""
+def averaged(look: Look, baseline: Look | None = None) -> list[Picture]:
+    """One picture for each chart that has curves: means over the seeds so far, and bands of their 95 % intervals.
+
+    With a baseline, its means are drawn over them, dashed.
+    """
     if look.averages is None:
         return []
+    before = _dashed(baseline) if baseline else {}
     low, high = look.averages.interval()
     pictures, start = [], 0
     for chart in look.charts:
@@ -37,7 +41,7 @@ def averaged(look: Look) -> list[Picture]:
             (line, look.averages.mean[part], low[part], high[part])
             for line, part in zip(chart["lines"], parts, strict=True)
         ]
-        pictures.append(_averaged(chart, lines))
+        pictures.append(_over(_averaged(chart, lines), before.get(chart["name"])))
         start = ends[-1]
     return pictures
 
@@ -153,6 +157,39 @@ def _averaged(chart: Mapping[str, Any], lines: Sequence[tuple[Mapping[str, str],
         },
         "columns": ("Time (s)", *columns),
         "rows": tuple(zip(chart["x"], *numbers, strict=True)),
+    }
+
+
+def _dashed(baseline: Look) -> dict[str, list[dict[str, Any]]]:
+    """By chart, the means of a baseline's curves."""
+    traces: dict[str, list[dict[str, Any]]] = {}
+    means = iter([] if baseline.averages is None else _plain(baseline.averages.mean))
+    for chart in baseline.charts if baseline.averages else ():
+        traces[chart["name"]] = [
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": chart["x"],
+                "y": list(islice(means, len(chart["x"]))),
+                "name": f"{line['name']} in the baseline",
+                "line": {"color": light(line["colour"]), "width": 2, "dash": "6px,3px"},
+                "hovertemplate": f"%{{y:.4~g}} {line['name']} in the baseline<extra></extra>",
+            }
+            for line in chart["lines"]
+        ]
+    return traces
+
+
+def _over(picture: Picture, before: list[dict[str, Any]] | None) -> Picture:
+    if not before:
+        return picture
+    figure = picture["figure"]
+    ends = [figure["layout"]["xaxis"]["range"][1], _end(before[0]["x"])]
+    layout = {**figure["layout"], "xaxis": {**figure["layout"]["xaxis"], "range": [0, max(ends)]}}
+    return {
+        **picture,
+        "figure": {"data": [*figure["data"], *before], "layout": layout},
+        "baseline_keys": (("means of the baseline", "ink"),),
     }
 
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from django.urls import reverse
 
 from sandboxes import addresses, pictures, sweeps
-from sandboxes.batches import FAILED, Batch, Look
-from sandboxes.presentation import Figure, amount, present_mean
+from sandboxes.addresses import BASELINE
+from sandboxes.batches import FAILED, Batch, Look, Standing
+from sandboxes.presentation import Figure, amount, paired_change, present_mean
 from sandboxes.services import Run
-from sandboxes.simulations.spec import Better
-from sandboxes.simulations.statistics import moments
+from sandboxes.simulations.spec import Better, Params
+from sandboxes.simulations.statistics import Array, moments
 from sandboxes.sweeps import METRIC, SEEDS, Sweep
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A batch around `run`. `named` is what its address says besides the run."""
+    """Batches around `run`, the first of which is told. `named` is what its address says besides the run."""
 
     kind = ""
     run: Run
-    batch: Batch
+    batches: tuple[Batch, ...]
     named: Mapping[str, str]
 
     @property
@@ -35,75 +36,93 @@ class Plan:
     def address(self) -> str:
         return reverse(self.kind, args=[self.run.simulation.slug]) + self.query
 
-    def figures(self, look: Look) -> list[Figure]:
+    def figures(self, standing: Standing) -> list[Figure]:
         """The headline numbers; none where the picture is the number."""
         return []
 
-    def pictures(self, look: Look) -> list[pictures.Picture]:
+    def pictures(self, standing: Standing) -> list[pictures.Picture]:
         raise NotImplementedError
 
-    def explain(self, look: Look) -> str:
+    def explain(self, standing: Standing) -> str:
         """A sentence or two computed from the runs there are."""
         raise NotImplementedError
 
-    def as_json(self, look: Look) -> dict[str, Any]:
+    def as_json(self, standing: Standing) -> dict[str, Any]:
         """The batch and its numbers for other programs."""
         return {
             "simulation": self.run.simulation.slug,
             "version": self.run.simulation.version,
             "params": self.run.settings,
             "seed": self.run.seed,
-            "seeds": self.batch.seeds,
-            "runs": self.batch.runs,
-            "done": look.done,
-            "failed": look.failed,
-            "complete": look.complete,
+            "seeds": self.batches[0].seeds,
+            "runs": standing.runs,
+            "done": standing.done,
+            "failed": standing.failed,
+            "complete": standing.complete,
         }
 
 
 @dataclass(frozen=True)
 class Replications(Plan):
-    """One setting over several seeds."""
+    """One setting over several seeds, and its baseline over the same ones if there is one."""
 
     kind = "replications"
 
-    def figures(self, look: Look) -> list[Figure]:
-        found = moments(look.values[0])
+    def figures(self, standing: Standing) -> list[Figure]:
+        here, *before = standing.looks
+        metrics = self.run.simulation.metrics
+        found = moments(here.values[0])
+        figures = [present_mean(metric, found.at(place), here.done) for place, metric in enumerate(metrics)]
+        if not before:
+            return figures
+        # By the same seeds, so each pair met the same traffic: the difference is surer than either mean.
+        paired = moments(here.values[0] - before[0].values[0])
+        return [replace(figure, change=paired_change(figure.metric, paired.at(i))) for i, figure in enumerate(figures)]
+
+    def pictures(self, standing: Standing) -> list[pictures.Picture]:
+        here, *before = standing.looks
         return [
-            present_mean(metric, found.at(place), look.done) for place, metric in enumerate(self.run.simulation.metrics)
+            *pictures.averaged(here, before[0] if before else None),
+            pictures.each_run(here, addresses.address(self.run, **self._pin())),
         ]
 
-    def pictures(self, look: Look) -> list[pictures.Picture]:
-        return [*pictures.averaged(look), pictures.each_run(look, addresses.address(self.run))]
-
-    def explain(self, look: Look) -> str:
+    def explain(self, standing: Standing) -> str:
         metric = self.run.simulation.metrics[0]
-        values = look.values[0, :, 0]
+        values = standing.looks[0].values[0, :, 0]
         values = values[np.isfinite(values)]
         if values.size < 2:
             return ""
-        found = moments(values)
-        low, high = found.interval()
+        low, high = moments(values).interval()
         return (
-            f"Over {values.size} seeds, the mean of “{metric.label}” lies between {amount(metric, float(low))} and "
-            f"{amount(metric, float(high))}: if you did this again with other seeds, nineteen such intervals in twenty "
-            f"would hold the true mean. A single run came out anywhere from {amount(metric, values.min())} to "
-            f"{amount(metric, values.max())}."
+            f"{values.size} runs put the mean of “{metric.label}” between {amount(metric, float(low))} and "
+            f"{amount(metric, float(high))}. That is how sure the mean is, not how far runs differ: a single one came "
+            f"out anywhere from {amount(metric, values.min())} to {amount(metric, values.max())}."
         )
 
-    def as_json(self, look: Look) -> dict[str, Any]:
-        found = moments(look.values[0])
+    def as_json(self, standing: Standing) -> dict[str, Any]:
+        here, *before = standing.looks
+        answer = {**super().as_json(standing), "metrics": self._told(here.values[0])}
+        if before:
+            answer["baseline"] = {"params": before[0].batch.settings, "metrics": self._told(before[0].values[0])}
+            answer["differences"] = self._told(here.values[0] - before[0].values[0])
+        return answer
+
+    def _told(self, values: Array) -> dict[str, Any]:
+        """By metric: mean, interval and each run's value; `values` has shape (seeds, metrics)."""
+        found = moments(values)
         low, high = found.interval()
-        metrics = {
+        return {
             metric.name: {
                 "mean": _number(found.mean[place]),
                 "low": _number(low[place]),
                 "high": _number(high[place]),
-                "values": [_number(value) for value in look.values[0, :, place]],
+                "values": [_number(value) for value in values[:, place]],
             }
             for place, metric in enumerate(self.run.simulation.metrics)
         }
-        return {**super().as_json(look), "metrics": metrics}
+
+    def _pin(self) -> dict[str, str]:
+        return {name: value for name, value in self.named.items() if name == BASELINE}
 
 
 @dataclass(frozen=True)
@@ -113,11 +132,11 @@ class SweepPlan(Plan):
     sweep: Sweep
     kind = "sweep"
 
-    def pictures(self, look: Look) -> list[pictures.Picture]:
-        return [pictures.swept(look, self.sweep, addresses.address(self.run))]
+    def pictures(self, standing: Standing) -> list[pictures.Picture]:
+        return [pictures.swept(standing.looks[0], self.sweep, addresses.address(self.run))]
 
-    def explain(self, look: Look) -> str:
-        metric = self.sweep.metric
+    def explain(self, standing: Standing) -> str:
+        metric, look = self.sweep.metric, standing.looks[0]
         mean = moments(self._values(look)).mean
         if not np.isfinite(mean).any():
             return f"No run so far has a value for “{metric.label}”: {metric.undefined}." if look.done else ""
@@ -128,29 +147,31 @@ class SweepPlan(Plan):
         if metric.better is Better.LOWER:
             ends.reverse()
         words = [
-            f"{word} at {pictures.where(self.batch, self.batch.points[place])}: {amount(metric, mean[place])}"
+            f"{word} at {pictures.where(self.batches[0], self.batches[0].points[place])}: {amount(metric, mean[place])}"
             for word, place in ends
         ]
         lost = int((look.states == FAILED).all(axis=1).sum())
         missing = (
-            f" {lost:,} of {len(self.batch.points):,} points are missing, because their runs failed." if lost else ""
+            f" {lost:,} of {len(self.batches[0].points):,} points are missing, because their runs failed."
+            if lost
+            else ""
         )
         return f"“{metric.label}” is {words[0]}; {words[1]}.{missing}"
 
-    def as_json(self, look: Look) -> dict[str, Any]:
-        found = moments(self._values(look))
+    def as_json(self, standing: Standing) -> dict[str, Any]:
+        found = moments(self._values(standing.looks[0]))
         low, high = found.interval()
         points = [
             {
-                **dict(zip((axis.name for axis in self.batch.axes), point, strict=True)),
+                **dict(zip((axis.name for axis in self.batches[0].axes), point, strict=True)),
                 "mean": _number(found.mean[place]),
                 "low": _number(low[place]),
                 "high": _number(high[place]),
                 "count": int(found.count[place]),
             }
-            for place, point in enumerate(self.batch.points)
+            for place, point in enumerate(self.batches[0].points)
         ]
-        return {**super().as_json(look), "metric": self.sweep.metric.name, "points": points}
+        return {**super().as_json(standing), "metric": self.sweep.metric.name, "points": points}
 
     def _values(self, look: Look) -> Any:
         """The drawn metric: (seeds, points)."""
@@ -158,18 +179,22 @@ class SweepPlan(Plan):
         return look.values[:, :, names.index(self.sweep.metric.name)].T
 
 
-def replications(run: Run, asked: Mapping[str, str]) -> Replications:
+def replications(run: Run, asked: Mapping[str, str], baseline: Params | None) -> Replications:
     """The plan that `asked` describes. Raises BadParams."""
     batch = sweeps.replications(run, asked)
-    return Replications(run, batch, {sweeps.REPLICATIONS: str(batch.seeds)})
+    named = {sweeps.REPLICATIONS: str(batch.seeds), **addresses.pin(run.simulation, baseline)}
+    if baseline is None or baseline == run.params:
+        return Replications(run, (batch,), named)
+    before = sweeps.replications(replace(run, params=baseline), asked)
+    return Replications(run, (batch, before), named)
 
 
-def sweep(run: Run, asked: Mapping[str, str]) -> SweepPlan:
-    """The plan that `asked` describes. Raises BadParams."""
+def sweep(run: Run, asked: Mapping[str, str], baseline: Params | None) -> SweepPlan:
+    """The plan that `asked` describes; a baseline has no place in it but stays in the address. Raises BadParams."""
     found = sweeps.sweep(run, asked)
     named = {name: asked[name] for name in sweeps.AXIS_NAMES if asked.get(name)}
-    named |= {METRIC: found.metric.name, SEEDS: str(found.batch.seeds)}
-    return SweepPlan(run, found.batch, named, found)
+    named |= {METRIC: found.metric.name, SEEDS: str(found.batch.seeds), **addresses.pin(run.simulation, baseline)}
+    return SweepPlan(run, (found.batch,), named, found)
 
 
 def _number(value: float) -> float | None:

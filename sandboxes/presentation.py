@@ -130,11 +130,29 @@ def change(metric: Metric, value: float | None, before: float | None) -> Change:
     difference = value - before
     if math.isclose(value, before, rel_tol=1e-9, abs_tol=1e-12):
         return Change("same")
-    amount, unit = _told(metric, abs(difference))
+    amount, _ = _told(metric, abs(difference))
     if not any(digit in "123456789" for digit in amount) or amount.startswith("<"):
         return Change("almost the same")
-    words = f"{'+' if difference > 0 else '−'}{amount} {'points' if unit == '%' else unit}".strip()
-    return Change(words, _verdict(metric, difference), " ".join(_told(metric, before)).strip())
+    return Change(_signed(metric, difference), _verdict(metric, difference), " ".join(_told(metric, before)).strip())
+
+
+def paired_change(metric: Metric, paired: Moments) -> Change:
+    """The mean difference of runs from their baseline, pair by pair, with its 95 % interval."""
+    if not paired.count:
+        return Change("no pair to compare")
+    low, high = (float(end) for end in paired.interval())
+    mean = _signed(metric, float(paired.mean))
+    if paired.count < 2:
+        return Change(f"{mean}, one pair")
+    between = f"95 %: {_signed(metric, low)} to {_signed(metric, high)}"
+    if low <= 0 <= high:
+        return Change("same" if low == high else f"no sure difference, {between}")
+    return Change(f"{mean}, {between}", _verdict(metric, float(paired.mean)))
+
+
+def _signed(metric: Metric, difference: float) -> str:
+    amount, unit = _told(metric, abs(difference))
+    return f"{'+' if difference >= 0 else '−'}{amount} {'points' if unit == '%' else unit}".strip()
 
 
 def _undefined(metric: Metric, value: float | None, before: float | None) -> Change:

@@ -13,13 +13,15 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from sandboxes import addresses, batches, exports, plans, services, sweeps
-from sandboxes.addresses import POLL, SEED
+from sandboxes.addresses import BASELINE, POLL, SEED
+from sandboxes.comparison import Turn, turns
+from sandboxes.experiment_forms import blank
 from sandboxes.forms import axis_choices, axis_fields, controls, grouped, worded
 from sandboxes.plans import Plan
 from sandboxes.presentation import drawable
 from sandboxes.services import Run
 from sandboxes.simulations.quantities import duration
-from sandboxes.simulations.spec import BadParams, Simulation
+from sandboxes.simulations.spec import BadParams, Params, Simulation
 
 STOPPED = "stopped"
 WAIT_S = 0.5
@@ -32,7 +34,7 @@ LIMITS = (
     "DEFAULT_SEEDS",
     "DEFAULT_REPLICATIONS",
 )
-PLANS: Mapping[str, Callable[[Run, Mapping[str, str]], Plan]] = {
+PLANS: Mapping[str, Callable[[Run, Mapping[str, str], Params | None], Plan]] = {
     "replications": plans.replications,
     "sweep": plans.sweep,
 }
@@ -60,10 +62,10 @@ def picture_csv(request: HttpRequest, slug: str, kind: str, name: str) -> HttpRe
     _, _, _, plan, refused = _asked(request, slug, kind, started=True)
     if plan is None:
         return HttpResponse(f"{refused}\n", status=400, content_type="text/plain; charset=utf-8")
-    look = batches.look(plan.batch, WAIT_S)
-    if isinstance(look, services.Failed) or not look.done:
+    standing = batches.standing(plan.batches, WAIT_S)
+    if isinstance(standing, services.Failed) or not standing.done:
         return exports.not_yet()
-    picture = next((picture for picture in plan.pictures(look) if picture["name"] == name), None)
+    picture = next((picture for picture in plan.pictures(standing) if picture["name"] == name), None)
     if picture is None:
         raise Http404(f"There is no picture called {name} here.")
     return exports.csv_file(f"{slug}-{kind}-{name}", picture["columns"], picture["rows"])
@@ -73,7 +75,7 @@ def _page(request: HttpRequest, slug: str, kind: str, started: bool) -> HttpResp
     simulation, given, ignored, plan, refused = _asked(request, slug, kind, started)
     stopped = STOPPED in request.GET
     wait_s = 0.0 if stopped or POLL in request.GET else WAIT_S
-    outcome = batches.look(plan.batch, wait_s, go_on=not stopped) if plan else None
+    outcome = batches.standing(plan.batches, wait_s, go_on=not stopped) if plan else None
     if exports.wants_json(request):
         return exports.many_as_json(plan, outcome, refused)
     context: dict[str, Any] = {
@@ -85,7 +87,10 @@ def _page(request: HttpRequest, slug: str, kind: str, started: bool) -> HttpResp
         "stopped": stopped,
         "scope": "run",
         "answer_id": token_hex(4),
-        "run_query": _run_query(simulation, given),
+        "run_query": _run_query(simulation, given, request),
+        "pin": _pin(simulation, request),
+        "turns": _turns(plan, request),
+        "save_form": blank(plan.run, plan.address, "run") if plan else None,
         **_told(plan, outcome),
     }
     if request.headers.get("HX-Request") == "true":
@@ -112,12 +117,14 @@ def _asked(
 ) -> tuple[Simulation[Any, Any], dict[str, str], list[str], Plan | None, BadParams | None]:
     """The simulation, what was given of its parameters, what means nothing here, and the plan or what is wrong."""
     simulation = addresses.simulation_or_404(slug)
-    given, ignored = addresses.given(simulation, request.GET, *sweeps.RESERVED, STOPPED)
+    given, ignored = addresses.given(simulation, request.GET, *sweeps.RESERVED, STOPPED, BASELINE)
+    # One that cannot be run is told on the page of one run; here it is left aside.
+    baseline, _ = addresses.baseline(simulation, request.GET)
     run, refused = addresses.wanted(simulation, given)
     if run is None or not started:
         return simulation, given, ignored, None, refused
     try:
-        return simulation, given, ignored, PLANS[kind](run, _typed(request)), None
+        return simulation, given, ignored, PLANS[kind](run, _typed(request), baseline), None
     except BadParams as error:
         return simulation, given, ignored, None, error
 
@@ -127,9 +134,21 @@ def _typed(request: HttpRequest) -> dict[str, str]:
     return {name: str(request.GET[name]).strip() for name in sweeps.RESERVED if name in request.GET}
 
 
-def _run_query(simulation: Simulation[Any, Any], given: Mapping[str, str]) -> str:
+def _run_query(simulation: Simulation[Any, Any], given: Mapping[str, str], request: HttpRequest) -> str:
     run, _ = addresses.wanted(simulation, given)
-    return addresses.query(run) if run else ""
+    return addresses.query(run, **_pin(simulation, request)) if run else ""
+
+
+def _pin(simulation: Simulation[Any, Any], request: HttpRequest) -> dict[str, str]:
+    return addresses.pin(simulation, addresses.baseline(simulation, request.GET)[0])
+
+
+def _turns(plan: Plan | None, request: HttpRequest) -> list[Turn]:
+    """What was turned from the baseline to the run, where the two are compared."""
+    if plan is None or len(plan.batches) < 2:
+        return []
+    baseline, _ = addresses.baseline(plan.run.simulation, request.GET)
+    return turns(baseline, plan.run.params) if baseline else []
 
 
 def _ideas(simulation: Simulation[Any, Any]) -> list[dict[str, str]]:
@@ -142,13 +161,13 @@ def _ideas(simulation: Simulation[Any, Any]) -> list[dict[str, str]]:
     return found
 
 
-def _told(plan: Plan | None, outcome: batches.Look | services.Failed | None) -> dict[str, Any]:
-    if plan is None or not isinstance(outcome, batches.Look):
+def _told(plan: Plan | None, outcome: batches.Standing | services.Failed | None) -> dict[str, Any]:
+    if plan is None or not isinstance(outcome, batches.Standing):
         return {"failed": outcome}
     figures = plan.figures(outcome)
     charts, drawn = drawable(plan.pictures(outcome) if outcome.done else [])
     return {
-        "look": outcome,
+        "standing": outcome,
         "headline": [figure for figure in figures if figure.metric.headline],
         "others": [figure for figure in figures if not figure.metric.headline],
         "charts": charts,

@@ -62,6 +62,7 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
         "unpinnable": [worded(simulation, problem) for problem in unpinnable.problems] if unpinnable else [],
         "address": addresses.address(wanted, **pin) if wanted else request.get_full_path(),
         "query": addresses.query(wanted) if wanted else "",
+        "run_query": addresses.query(wanted, **pin) if wanted else "",
         "command": exports.command(wanted) if wanted else "",
         "scope": addresses.scope(request),
         "save_form": blank(wanted, addresses.address(wanted, **pin), addresses.scope(request)) if wanted else None,

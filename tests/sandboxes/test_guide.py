@@ -65,7 +65,7 @@ def test_the_examples_checks_pass_and_fail_with_a_broken_mechanism(example, monk
 
 
 def test_the_example_has_curves_on_a_grid_that_does_not_depend_on_the_seed(example):
-    one, other = (example.charts(example.run(example.parse({}), seed))[0].curves for seed in (1, 2))
+    one, other = (example.charts(example.run(example.parse({}), seed))[0].curves() for seed in (1, 2))
 
     assert one.x == other.x
     assert one.lines != other.lines

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 from celery import current_app
@@ -264,3 +265,37 @@ def test_the_run_page_leads_to_its_replications_and_its_sweep(client, queue, mon
 
     for kind in ("replications", "sweep"):
         assert re.search(rf'href="{ADDRESS}{kind}/\?[^"]*dead_s=3', page)
+
+
+def test_a_baseline_is_compared_seed_by_seed(client, at_once):
+    pinned = {**SHORT, "kind": "none"}
+    query = {**SHORT, "replications": "6", "baseline": urlencode(pinned)}
+
+    response = client.get(f"{ADDRESS}replications/", query)
+    answer = client.get(f"{ADDRESS}replications/", query, headers=JSON).json()
+
+    here, before = measured("availability", range(1, 7)), measured("availability", range(1, 7), kind="none")
+    pairs = [a - b for a, b in zip(here, before, strict=True)]
+    assert answer["differences"]["availability"]["values"] == pytest.approx(pairs)
+    assert answer["baseline"]["params"]["kind"] == "none"
+    assert "Compared with the baseline, seed by seed" in text(response)
+    assert "12 runs." in text(response)
+    dashed = [trace for trace in drawn(response)["outcomes"]["figure"]["data"] if "baseline" in trace.get("name", "")]
+    assert len(dashed) == 4
+
+
+def test_a_difference_that_chance_could_have_made_is_called_not_sure(client, at_once):
+    query = {**SHORT, "replications": "8", "baseline": urlencode({**SHORT, "background_error_percent": "0.6"})}
+
+    page = text(client.get(f"{ADDRESS}replications/", query))
+
+    assert re.search(r"no sure difference|same", page)
+
+
+def test_a_batch_can_be_kept_as_an_experiment_with_its_page(client, at_once):
+    page = text(client.get(f"{ADDRESS}sweep/", MAP))
+
+    kept = re.search(r'name="address" value="([^"]+)"', page)
+    assert kept
+    assert kept[1].startswith(f"{ADDRESS}sweep/?")
+    assert "y=kind" in kept[1]
