@@ -34,6 +34,7 @@ from kombu.exceptions import OperationalError
 
 from sandboxes import simulations
 from sandboxes.simulations import catalogue
+from sandboxes.simulations.replays import packed
 from sandboxes.simulations.spec import Params, Simulation
 from sandboxes.store import connection
 
@@ -57,6 +58,7 @@ class Part(StrEnum):
     """What is wanted of a run. Each part is computed, kept and waited for on its own."""
 
     RESULT = "result"
+    REPLAY = "replay"
 
 
 @dataclass(frozen=True)
@@ -165,14 +167,25 @@ def _result(wanted: Run) -> dict[str, Any]:
     }
 
 
+def _replay(wanted: Run) -> dict[str, Any]:
+    """The run frame by frame. Raises ValueError where the simulation has no replay."""
+    simulation = wanted.simulation
+    if simulation.replay is None:
+        raise ValueError(f"{simulation.slug} has no replay")
+    replay = simulation.replay(simulation.run(wanted.params, wanted.seed))
+    return {"pictures": replay.pictures, "frames": packed(replay), "note": replay.note}
+
+
 # How each part is computed.
-COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {Part.RESULT: _result}
+COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {Part.RESULT: _result, Part.REPLAY: _replay}
 
 
 def warm() -> None:
     """Compile every simulation's kernel, so that no learner waits for a compiler."""
     for simulation in catalogue.CATALOGUE:
         compute(Run(simulation, simulation.parse({})))
+        if simulation.replay:
+            compute(Run(simulation, simulation.parse({}), part=Part.REPLAY))
 
 
 def _kept(key: str) -> Ready | Failed | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandboxes.simulations.circuit_breaker import charts, measures, model, params
+from sandboxes.simulations.circuit_breaker import charts, measures, model, params, replay
 from sandboxes.simulations.spec import Scenario, Simulation
 
 CIRCUIT_BREAKER = Simulation(
@@ -92,6 +92,7 @@ CIRCUIT_BREAKER = Simulation(
             },
         ),
     ),
+    replay=replay.replay,
 )
 
 CATALOGUE: tuple[Simulation[Any, Any], ...] = (CIRCUIT_BREAKER,)

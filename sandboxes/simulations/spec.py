@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from sandboxes.simulations.replays import Replay
 from sandboxes.simulations.streams import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ class Simulation(Generic[P, R]):
     charts(result)      the pictures, top to bottom
     explain(result)     one or two plain sentences on what just happened, computed from the run
     requests(params)    how many requests one run simulates, for the bound on the size of a run
+    replay(result)      the run frame by frame; None for a simulation that has no mechanism to watch
     """
 
     slug: str
@@ -191,6 +193,7 @@ class Simulation(Generic[P, R]):
     requests: Callable[[P], int]
     max_requests: int
     scenarios: tuple[Scenario, ...] = ()
+    replay: Callable[[R], Replay] | None = None
 
     @property
     def model_facts(self) -> tuple[tuple[str, str], ...]:
