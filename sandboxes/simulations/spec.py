@@ -196,6 +196,11 @@ class Simulation(Generic[P, R]):
     replay: Callable[[R], Replay] | None = None
 
     @property
+    def has_replay(self) -> bool:
+        """For templates, which would call `replay` itself."""
+        return self.replay is not None
+
+    @property
     def model_facts(self) -> tuple[tuple[str, str], ...]:
         """What the model's docstring says of itself: (Model | Claim | Left out | Source, words), in its order."""
         return tuple(_facts(self.model.__doc__ or ""))

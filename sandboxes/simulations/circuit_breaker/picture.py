@@ -93,9 +93,11 @@ def _window_parts(rule: Rules, scene: Scene) -> dict[str, Part]:
         row = "F" * min(scene.streak, rule.consecutive_failures)
         words = f"{scene.streak} of {calls(rule.consecutive_failures, 'failure')} in a row"
         return {"cells": {"cells": row.ljust(rule.consecutive_failures, ".")}, "window-words": {"text": words}}
+    trials = scene.state == HALF_OPEN or (scene.state == OPEN and scene.came_from == HALF_OPEN)
     in_use = "" if scene.by_seconds else _letters(scene.ring[: scene.size])
     newest = scene.head // _calls_per_cell(scene.size) if in_use and scene.calls else -1
     parts: dict[str, Part] = {
+        "window-name": {"text": "Calls since half-open" if trials else _window_name(rule)},
         "window-words": {"text": f"{scene.calls:,} measured, {scene.minimum:,} needed"},
         "cells": {"cells": in_use.ljust(_cells(rule)), "head": newest},
     }
@@ -194,7 +196,7 @@ def _way(rule: Rules) -> str:
         _text(314, 78, "", "r-strong", "health", "middle"),
         _line(wire, arrow=(268, 48, 0)),
         _line("M268 80H78", arrow=(77, 80, 180)),
-        f'<g data-part="gate">{lever}</g>' + _text(178, 20, "", "r-strong", "gate-words", "middle"),
+        f'<g data-part="gate">{lever}</g>' + _text(214, 69, "", "r-strong", "gate-words", "middle"),
         '<path class="r-way" data-part="through" d="M78 48H268"/>',
         '<path class="r-way" data-part="bounced" d="M78 48H138C160 48 160 80 138 80H78"/>',
         '<path class="r-way" data-part="answers" d="M268 80H78"/>',
@@ -238,16 +240,26 @@ def _cells(rule: Rules) -> int:
     return trials if rule.kind == TIME_WINDOW else max(-(-rule.window // _calls_per_cell(rule.window)), trials)
 
 
-def _window(rule: Rules) -> str:
-    title = {CONSECUTIVE: "Failures in a row", TIME_WINDOW: f"The last {rule.window} s"}
+def _window_name(rule: Rules) -> str:
+    if rule.kind == TIME_WINDOW:
+        return f"The last {rule.window} s"
     together = _calls_per_cell(rule.window)
-    words = f"The last {calls(rule.window)}" + (f", {together} to a square" if together > 1 else "")
+    return f"The last {calls(rule.window)}" + (f", {together} to a square" if together > 1 else "")
+
+
+def _window(rule: Rules) -> str:
     grid, height = _grid(_cells(rule))
     seconds = _seconds(rule.window) if rule.kind == TIME_WINDOW else ""
     height = max(height, 56) if seconds else height
     return _svg(
         height + 58,
-        _text(2, 14, title.get(rule.kind, words), "r-strong"),
+        _text(
+            2,
+            14,
+            "Failures in a row" if rule.kind == CONSECUTIVE else "",
+            "r-strong",
+            "" if rule.kind == CONSECUTIVE else "window-name",
+        ),
         _text(358, 14, "", "r-small", "window-words", "end"),
         seconds,
         f'<g class="r-cells" data-part="cells">{grid}</g>',
