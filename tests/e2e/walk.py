@@ -24,6 +24,7 @@ FOR_STRANGERS = {
     "/sandboxes/": "Sandboxes",
     SANDBOX: "Circuit breaker",
     f"{SANDBOX}?failure_rate_threshold=120": "Circuit breaker",
+    f"{SANDBOX}replay/": "A run, step by step",
     "/practice/": "Practice",
     "/practice/about/circuit-breaker/": "Questions on Circuit breaker",
     "/progress/": "Progress",
@@ -76,6 +77,10 @@ def _opened(page: Page) -> Iterator[str]:
     drawn(page)
     _fold_out(page)
     yield "sandbox, folded out"
+    page.get_by_role("link", name="Replay", exact=True).click()
+    page.get_by_role("button", name="Pause").click()
+    _fold_out(page)
+    yield "sandbox, with its replay"
     page.goto("/patterns/circuit-breaker/")
     page.locator("#try-1").get_by_role("link", name="Run it").click()
     drawn(page, scope="try-1")
