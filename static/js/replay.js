@@ -93,6 +93,7 @@ const start = (root) => {
   const show = (wanted, announced = true) => {
     const number = Math.max(0, Math.min(last, wanted));
     const forward = number === current + 1;
+    if (!forward) for (const dot of root.querySelectorAll(".r-dot")) dot.remove();
     if (number !== current) {
       for (const [part, name] of parts) {
         const before = shown.get(name);

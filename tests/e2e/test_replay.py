@@ -182,6 +182,7 @@ def test_a_step_is_announced_and_playing_is_not(page):
 
 def test_dragging_on_a_chart_leads_to_that_moment(page):
     opened(page)
+    page.locator("#run-latency").scroll_into_view_if_needed()
     box = page.locator("#run-latency .nsewdrag").first.bounding_box()
     assert box
     middle = box["y"] + box["height"] / 2

@@ -252,7 +252,7 @@ def _window(rule: Rules) -> str:
     seconds = _seconds(rule.window) if rule.kind == TIME_WINDOW else ""
     height = max(height, 56) if seconds else height
     return _svg(
-        height + 58,
+        height + (76 if seconds else 58),
         _text(
             2,
             14,
@@ -298,14 +298,22 @@ def _seconds(seconds: int) -> str:
 
 def _legend(y: int, rule: Rules) -> str:
     if rule.kind == CONSECUTIVE:
-        kinds = [("F", "failed")]
-    else:
-        kinds = [("S", "in time"), ("W", "slow"), ("F", "failed"), ("X", "failed and slow")]
-    return "".join(
-        f'<g class="r-cells"><rect data-state="{letter}" x="{4 + 74 * place}" y="{y - 9}" width="9" height="9"/></g>'
-        + _text(18 + 74 * place, y, words, "r-small")
-        for place, (letter, words) in enumerate(kinds)
+        return _cell_key(4, y, "F", "failed")
+    kinds = (("S", "in time"), ("W", "slow"), ("F", "failed"), ("X", "failed and slow"))
+    cells = "".join(_cell_key(4 + 74 * place, y, letter, words) for place, (letter, words) in enumerate(kinds))
+    if rule.kind != TIME_WINDOW:
+        return cells
+    columns = (("open", "share failed, on the left"), ("slow", "share slow, on the right"))
+    return cells + "".join(
+        f'<rect class="r-swatch r-{tone}" x="{4 + 180 * place}" y="{y + 10}" width="9" height="9"/>'
+        + _text(18 + 180 * place, y + 19, words, "r-small")
+        for place, (tone, words) in enumerate(columns)
     )
+
+
+def _cell_key(x: int, y: int, letter: str, words: str) -> str:
+    cell = f'<rect data-state="{letter}" x="{x}" y="{y - 9}" width="9" height="9"/>'
+    return f'<g class="r-cells">{cell}</g>{_text(x + 14, y, words, "r-small")}'
 
 
 def _rates(rule: Rules) -> str:
