@@ -135,7 +135,8 @@
     const at_s = axis.p2l(Math.max(0, Math.min(axis._length, x)));
     scrubbed.dispatchEvent(new CustomEvent("halfopen:scrub", { bubbles: true, detail: { at_s, done } }));
   };
-  const scrubbable = (event) => !event.button && event.target.closest?.("[data-scrubs] [data-chart]");
+  const REPLAYED = "[data-result]:has([data-replay]:not([data-old])) [data-chart]";
+  const scrubbable = (event) => !event.button && event.target.closest?.(REPLAYED);
   for (const press of ["mousedown", "touchstart"]) {
     document.addEventListener(press, (event) => scrubbable(event) && event.stopPropagation(), { capture: true, passive: true });
   }

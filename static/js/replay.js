@@ -170,7 +170,6 @@ const start = (root) => {
   const close = () => {
     pause();
     cursor(null);
-    result.removeAttribute("data-scrubs");
     const opener = result.querySelector("[data-replay-open]");
     root.remove();
     opener?.focus();
@@ -215,24 +214,23 @@ const start = (root) => {
     show(nearest(event.detail.at_s), event.detail.done);
   });
   // The charts have been drawn anew: of the same run in another theme or size, or of another run.
-  heard("halfopen:drawn", () => {
-    const other = result.querySelector("[data-address]")?.dataset.address !== root.dataset.run;
-    stale.hidden = !other;
-    root.toggleAttribute("data-old", other);
-    result.toggleAttribute("data-scrubs", !other);
-    if (other) {
-      pause();
-      cursor(null);
-    } else cursor(frames[current].at);
-  });
+  const compare = () => {
+    const other = result?.querySelector("[data-address]")?.dataset.address;
+    const old = other !== undefined && other !== root.dataset.run;
+    stale.hidden = !old;
+    root.toggleAttribute("data-old", old);
+    if (old) pause();
+    cursor(old ? null : frames[current].at);
+  };
+  heard("halfopen:drawn", compare);
 
   player.hidden = false;
-  result?.toggleAttribute("data-scrubs", true);
   show(0);
+  compare();
   if (root.hasAttribute("data-alone")) return;
   playButton.focus({ preventScroll: true });
   root.scrollIntoView({ block: "nearest" });
-  if (!still.matches) play();
+  if (!still.matches && stale.hidden) play();
 };
 
 // Signs are heard inside the player only; space and the arrows also when nothing else has the focus.
