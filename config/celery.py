@@ -71,4 +71,4 @@ def load_kernels(**_: Any) -> None:
     # Imported here because tasks and models exist only once Django has been set up.
     from sandboxes import services
 
-    services.warm(services.Part.RESULT)
+    services.warm(services.Part.RESULT, services.Part.REPLAY)

@@ -36,6 +36,7 @@ from kombu.exceptions import OperationalError
 from sandboxes import simulations
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.checks import carry_out, report
+from sandboxes.simulations.replays import packed
 from sandboxes.simulations.spec import Params, Simulation
 from sandboxes.store import connection
 
@@ -61,6 +62,7 @@ class Part(StrEnum):
     RESULT = "result"
     CHECKS = "checks"
     BASELINE = "baseline"
+    REPLAY = "replay"
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,15 @@ def _checks(wanted: Run) -> dict[str, Any]:
     return {"simulation": simulation.slug, "version": simulation.version, **report(carried_out)}
 
 
+def _replay(wanted: Run) -> dict[str, Any]:
+    """The run frame by frame. Raises ValueError where the simulation has no replay."""
+    simulation = wanted.simulation
+    if simulation.replay is None:
+        raise ValueError(f"{simulation.slug} has no replay")
+    replay = simulation.replay(simulation.run(wanted.params, wanted.seed))
+    return {"pictures": replay.pictures, "frames": packed(replay), "note": replay.note}
+
+
 def _baseline(wanted: Run) -> dict[str, Any]:
     """What another run needs of its baseline: the metrics, and by chart what is drawn over it."""
     result = wanted.simulation.run(wanted.params, wanted.seed)
@@ -197,6 +208,7 @@ COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {
     Part.RESULT: _result,
     Part.BASELINE: _baseline,
     Part.CHECKS: _checks,
+    Part.REPLAY: _replay,
 }
 QUEUES: Mapping[Part, str] = {Part.CHECKS: "sweeps"}
 
@@ -205,7 +217,8 @@ def warm(*parts: Part) -> None:
     """Compile every simulation's kernels by computing these parts, so that no learner waits for a compiler."""
     for simulation in catalogue.CATALOGUE:
         for part in parts:
-            compute(Run(simulation, simulation.parse({}), part=part))
+            if part is not Part.REPLAY or simulation.replay:
+                compute(Run(simulation, simulation.parse({}), part=part))
 
 
 def _kept(key: str) -> Ready | Failed | None:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from sandboxes.views import checks, experiments, many, sandbox
+from sandboxes.views import checks, experiments, many, replay, sandbox
 
 urlpatterns = [
     path("", sandbox.library, name="sandboxes"),
@@ -12,5 +12,6 @@ urlpatterns = [
     path("<slug:slug>/sweep/", many.sweep, name="sweep"),
     path("<slug:slug>/<slug:kind>/<slug:name>.csv", many.picture_csv, name="picture_csv"),
     path("<slug:slug>/checks/", checks.checks, name="checks"),
+    path("<slug:slug>/replay/", replay.replay, name="replay"),
     path("<slug:slug>/<slug:chart>.csv", sandbox.chart_csv, name="chart_csv"),
 ]

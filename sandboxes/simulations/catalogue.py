@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandboxes.simulations.circuit_breaker import charts, checks, measures, model, params
+from sandboxes.simulations.circuit_breaker import charts, checks, measures, model, params, replay
 from sandboxes.simulations.spec import Scenario, Simulation, SweepIdea
 
 CIRCUIT_BREAKER = Simulation(
@@ -149,6 +149,7 @@ CIRCUIT_BREAKER = Simulation(
         ),
     ),
     checks=checks.CHECKS,
+    replay=replay.replay,
 )
 
 CATALOGUE: tuple[Simulation[Any, Any], ...] = (CIRCUIT_BREAKER,)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from sandboxes.simulations.checks import Check
+from sandboxes.simulations.replays import Replay
 from sandboxes.simulations.streams import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -201,6 +202,7 @@ class Simulation(Generic[P, R]):
     charts(result)      the pictures, top to bottom
     explain(result)     one or two plain sentences on what just happened, computed from the run
     requests(params)    how many requests one run simulates, for the bound on the size of a run
+    replay(result)      the run frame by frame; None for a simulation that has no mechanism to watch
     """
 
     slug: str
@@ -220,6 +222,12 @@ class Simulation(Generic[P, R]):
     scenarios: tuple[Scenario, ...] = ()
     sweeps: tuple[SweepIdea, ...] = ()
     checks: tuple[Check, ...] = ()
+    replay: Callable[[R], Replay] | None = None
+
+    @property
+    def has_replay(self) -> bool:
+        """For templates, which would call `replay` itself."""
+        return self.replay is not None
 
     @property
     def model_facts(self) -> tuple[tuple[str, str], ...]:

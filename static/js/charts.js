@@ -41,7 +41,7 @@
     return value;
   };
 
-  const drawn = (result) => JSON.parse(result.querySelector('script[type="application/json"]')?.textContent ?? "null");
+  const drawn = (result) => JSON.parse(result.querySelector(':scope > script[type="application/json"]')?.textContent ?? "null");
 
   const draw = async (result) => {
     const charts = drawn(result);
@@ -159,10 +159,65 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   document.addEventListener("htmx:after:swap", (event) => {
     const target = event.detail.ctx?.target ?? event.target;
+    if (target.closest?.("[data-apart]")) return; // stands inside a result and changes nothing of it
     const result = target.closest?.("[data-result]");
     if (result) {
       draw(result);
       fillOpen(result);
     } else target.querySelectorAll?.("[data-result]").forEach(draw);
   });
+
+  // A line at one moment across every chart over time, for a replay. Charts over time have seconds on their axis.
+  const timeAxis = (place) => {
+    const axis = place._fullLayout?.xaxis;
+    return axis?.ticksuffix === " s" ? axis : null;
+  };
+
+  const placeCursor = (place, at_s) => {
+    const axis = timeAxis(place);
+    if (!axis) return;
+    let line = place.querySelector(":scope > .cursor");
+    if (!line) {
+      line = Object.assign(document.createElement("div"), { className: "cursor" });
+      place.append(line);
+      place.on("plotly_afterplot", () => placeCursor(place, place.cursorAt));
+    }
+    place.cursorAt = at_s;
+    const x = at_s === null ? -1 : axis.l2p(at_s);
+    line.hidden = !(x >= 0 && x <= axis._length);
+    if (!line.hidden) line.style.transform = `translateX(${axis._offset + x}px)`;
+  };
+
+  document.addEventListener(
+    "halfopen:cursor",
+    (event) => event.target.querySelectorAll("[data-chart]").forEach((place) => placeCursor(place, event.detail.at_s)),
+    { capture: true },
+  );
+
+  // While a replay is open, pressing and dragging on a chart leads to that moment, instead of to Plotly's zoom.
+  let scrubbed = null;
+  const scrub = (event, done) => {
+    const axis = timeAxis(scrubbed);
+    const x = event.clientX - scrubbed.getBoundingClientRect().left - axis._offset;
+    const at_s = axis.p2l(Math.max(0, Math.min(axis._length, x)));
+    scrubbed.dispatchEvent(new CustomEvent("halfopen:scrub", { bubbles: true, detail: { at_s, done } }));
+  };
+  const REPLAYED = "[data-result]:has([data-replay]:not([data-old])) [data-chart]";
+  const scrubbable = (event) => !event.button && event.target.closest?.(REPLAYED);
+  for (const press of ["mousedown", "touchstart"]) {
+    document.addEventListener(press, (event) => scrubbable(event) && event.stopPropagation(), { capture: true, passive: true });
+  }
+  document.addEventListener("pointerdown", (event) => {
+    const place = scrubbable(event);
+    if (!place || !timeAxis(place)) return;
+    scrubbed = place;
+    scrub(event, false);
+  });
+  document.addEventListener("pointermove", (event) => scrubbed && scrub(event, false));
+  for (const end of ["pointerup", "pointercancel"]) {
+    document.addEventListener(end, (event) => {
+      if (scrubbed && end === "pointerup") scrub(event, true);
+      scrubbed = null;
+    });
+  }
 })();

@@ -26,6 +26,7 @@ FOR_STRANGERS = {
     f"{SANDBOX}checks/": "Checked against",
     f"{SANDBOX}?failure_rate_threshold=120": "Circuit breaker",
     "/sandboxes/experiments/": "Your experiments",
+    f"{SANDBOX}replay/": "A run, step by step",
     "/practice/": "Practice",
     "/practice/about/circuit-breaker/": "Questions on Circuit breaker",
     "/progress/": "Progress",
@@ -85,6 +86,10 @@ def _opened(page: Page) -> Iterator[str]:
     drawn(page)
     _fold_out(page)
     yield "sandbox, over a baseline"
+    page.get_by_role("link", name="Replay", exact=True).click()
+    page.get_by_role("button", name="Pause").click()
+    _fold_out(page)
+    yield "sandbox, with its replay"
     page.goto("/patterns/circuit-breaker/")
     page.locator("#try-1").get_by_role("link", name="Run it").click()
     drawn(page, scope="try-1")

@@ -73,7 +73,7 @@ def compile_kernels() -> None:
     # Imported here because it takes a second, and most starts have nothing to compile.
     from sandboxes import services
 
-    services.warm(services.Part.RESULT, services.Part.CHECKS)
+    services.warm(*services.Part)
 
 
 def check_redis(url: str) -> None:
