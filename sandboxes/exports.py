@@ -58,7 +58,7 @@ def command(wanted: Run) -> str:
 
 
 def as_refusal(failed: Failed, response: Answer) -> Answer:
-    """`response` with what HTTP says of a run that has no answer: 429 or 503, and when to ask again if that may help."""
+    """`response` as HTTP says that there is no answer: 429 or 503, and when to ask again if that may help."""
     response.status_code = 429 if failed.too_many else 503
     return _again_after(failed.again_s, response) if failed.again else response
 

@@ -6,7 +6,7 @@ from typing import Any
 import redis
 import structlog
 from billiard.exceptions import WorkerLostError
-from celery import shared_task
+from celery import Task, shared_task
 from celery.worker.request import Request
 
 from sandboxes import services
@@ -39,12 +39,11 @@ class WatchedRequest(Request):
             log.warning("lost_run_not_told", key=key, error=type(error).__name__)
 
 
-@shared_task(
-    queue="interactive",
-    soft_time_limit=services.TIME_LIMIT_S,
-    time_limit=KILLED_AFTER_S,
-    Request=WatchedRequest,
-)
+class Watched(Task):  # type: ignore[type-arg]  # generic for the type checker only
+    Request = "sandboxes.tasks:WatchedRequest"
+
+
+@shared_task(base=Watched, queue="interactive", soft_time_limit=services.TIME_LIMIT_S, time_limit=KILLED_AFTER_S)
 def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, part: str, claim: str) -> None:
     """One run for somebody who waits: at most 10 s, and none at all when nobody waits any more."""
     outcome = services.execute(key, slug, params, seed, part, claim)
