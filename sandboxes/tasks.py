@@ -5,6 +5,7 @@ from typing import Any
 
 import redis
 import structlog
+from billiard.einfo import ExceptionWithTraceback
 from billiard.exceptions import WorkerLostError
 from celery import Task, shared_task
 from celery.worker.request import Request
@@ -22,7 +23,9 @@ class WatchedRequest(Request):
 
     def on_failure(self, exc_info: Any, *arguments: Any, **options: Any) -> None:
         super().on_failure(exc_info, *arguments, **options)
-        if isinstance(exc_info.exception, WorkerLostError):
+        carried = exc_info.exception
+        error = carried.exc if isinstance(carried, ExceptionWithTraceback) else carried
+        if isinstance(error, WorkerLostError):
             self._say_lost("")
 
     def on_timeout(self, soft: bool, timeout: float) -> None:

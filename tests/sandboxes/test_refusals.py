@@ -5,6 +5,7 @@ import threading
 from html import unescape
 
 import pytest
+from billiard.einfo import ExceptionInfo
 from billiard.exceptions import SoftTimeLimitExceeded, WorkerLostError
 from celery.exceptions import TimeLimitExceeded
 from celery.worker.request import Request as CeleryRequest
@@ -183,14 +184,15 @@ def test_why_a_worker_gave_a_run_up_is_told_and_not_asked_again(client, worker, 
     assert "Retry-After" not in response
 
 
-class Carried:
-    """What Celery hands to a request's callbacks."""
+def carried(error):
+    """An error as billiard carries it from a pool to a request's callbacks."""
+    try:
+        raise error
+    except type(error):
+        return ExceptionInfo()
 
-    def __init__(self, exception: Exception):
-        self.exception = exception
 
-
-LOST = Carried(WorkerLostError("killed by SIGKILL"))
+LOST = carried(WorkerLostError("killed by SIGKILL"))
 
 
 @pytest.fixture
@@ -236,7 +238,7 @@ def test_a_run_that_does_not_notice_its_time_limit_is_told_as_too_slow(store, as
 def test_a_failure_that_is_no_loss_is_not_told_as_one(store, asked, wanted, lost_task):
     services.run(wanted, wait_s=0.01)
 
-    lost_task(asked).on_failure(Carried(TimeLimitExceeded(15)))
+    lost_task(asked).on_failure(carried(TimeLimitExceeded(15)))
 
     assert store.exists(f"claim:{wanted.key}")
 
