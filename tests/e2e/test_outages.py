@@ -47,10 +47,16 @@ def frail_house(tmp_path_factory, redis):
     assert code == 0, running.log
 
 
+@pytest.fixture(scope="module")
+def base_url(frail_house):
+    """Contexts of this module open the frail house; no other one is started for it."""
+    return frail_house.url
+
+
 @pytest.fixture
-def page(new_context, frail_house):
-    """A page on the frail house that is not reloaded: `same_page(page)` says so."""
-    page = new_context(refusing=("seed=1", "scope=run"), base_url=frail_house.url).new_page()
+def page(new_context):
+    """A page that must not be reloaded; `shows` holds it to that."""
+    page = new_context(refusing=("seed=1", "seed=71", "seed=72", "scope=run")).new_page()
     page.goto(SANDBOX)
     drawn(page)
     page.evaluate("window.notReloaded = true")
@@ -122,8 +128,8 @@ def test_redis_killed_and_started_again(page, frail_house, redis, axe):
     assert ready(frail_house)
 
 
-def test_a_page_opened_while_redis_is_gone_has_its_form_and_mends_itself(new_context, frail_house, redis):
-    page = new_context(refusing=("dead_s=27", "scope=run"), base_url=frail_house.url).new_page()
+def test_a_page_opened_while_redis_is_gone_has_its_form_and_mends_itself(new_context, redis):
+    page = new_context(refusing=("dead_s=27", "scope=run")).new_page()
     redis.kill()
     answer = page.goto(f"{SANDBOX}?dead_s=27")
     assert answer.status == 503
@@ -144,7 +150,7 @@ def test_redis_that_stands_still_and_goes_on(page, redis):
     shows(page, "dead_s=38")
 
 
-def test_redis_that_comes_back_empty(page, frail_house, redis):
+def test_redis_that_comes_back_empty(page, redis):
     redis.kill()
     for file in (redis.folder / "redis" / "appendonlydir").iterdir():
         file.unlink()
