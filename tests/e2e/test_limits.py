@@ -1,4 +1,4 @@
-"""What a person sees when too many runs wait or one visitor asks for too many; and that a dragged slider is never that."""
+"""What a person sees when too many runs wait or one visitor asks too much; and that a dragged slider is never that."""
 
 import threading
 import urllib.error
@@ -38,8 +38,7 @@ def statuses(url, seeds, **headers):
             with urllib.request.urlopen(asked, timeout=30) as answer:
                 return answer.status
         except urllib.error.HTTPError as error:
-            assert int(error.headers["Retry-After"]) >= 1
-            return error.code
+            return error.code if int(error.headers["Retry-After"]) >= 1 else 0
 
     with ThreadPoolExecutor(16) as pool:
         return list(pool.map(status, seeds))

@@ -1,4 +1,4 @@
-"""What a person sees when a part of the house is killed, stops or comes back empty: told, kept, and mended by itself."""
+"""What a person sees when a part of the house is killed, stops or comes back empty: told, kept, mended by itself."""
 
 import json
 import os
