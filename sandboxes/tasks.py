@@ -5,7 +5,6 @@ from typing import Any
 
 import redis
 import structlog
-from billiard.einfo import ExceptionWithTraceback
 from billiard.exceptions import WorkerLostError
 from celery import Task, shared_task
 from celery.worker.request import Request
@@ -23,9 +22,8 @@ class WatchedRequest(Request):
 
     def on_failure(self, exc_info: Any, *arguments: Any, **options: Any) -> None:
         super().on_failure(exc_info, *arguments, **options)
-        carried = exc_info.exception
-        error = carried.exc if isinstance(carried, ExceptionWithTraceback) else carried
-        if isinstance(error, WorkerLostError):
+        # billiard wraps what it carries together with its traceback.
+        if isinstance(getattr(exc_info.exception, "exc", exc_info.exception), WorkerLostError):
             self._say_lost("")
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
