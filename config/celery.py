@@ -41,6 +41,8 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     # Nothing runs for ever: the heartbeat relies on it, and so does the visibility timeout below.
     task_time_limit=SWEEP_TIME_LIMIT_S,
+    # A killed process is replaced at once; its task counts as lost after this, and then who waits asks again.
+    worker_lost_wait=1,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_transport_options={

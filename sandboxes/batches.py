@@ -33,10 +33,11 @@ import redis
 import structlog
 from celery import current_app
 from celery.exceptions import SoftTimeLimitExceeded
+from django.http import HttpRequest
 from kombu.exceptions import OperationalError
 from numpy.typing import NDArray
 
-from sandboxes import services
+from sandboxes import limits, services
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.spec import Chart, Curves, Simulation
 from sandboxes.simulations.statistics import Array, Moments, merged, moments
@@ -235,24 +236,31 @@ class Standing:
         return max(known) if known and len(known) == len(each) else None
 
 
-def standing(batches: Sequence[Batch], wait_s: float = 0.0, go_on: bool = True) -> Standing | services.Failed:
+def standing(
+    batches: Sequence[Batch], wait_s: float = 0.0, go_on: bool = True, visitor: HttpRequest | None = None
+) -> Standing | services.Failed:
     """`look` at each; they share `wait_s`."""
     deadline = time.monotonic() + wait_s
     if go_on and wait_s:
         for batch in batches[1:]:
-            look(batch)  # all are begun before one is waited for
-    looks = [look(batch, max(0.0, deadline - time.monotonic()), go_on) for batch in batches]
+            look(batch, visitor=visitor)  # all are begun before one is waited for
+    looks = [look(batch, max(0.0, deadline - time.monotonic()), go_on, visitor) for batch in batches]
     failed = next((outcome for outcome in looks if isinstance(outcome, services.Failed)), None)
     return failed or Standing(tuple(outcome for outcome in looks if isinstance(outcome, Look)))
 
 
-def look(batch: Batch, wait_s: float = 0.0, go_on: bool = True) -> Look | services.Failed:
+def look(
+    batch: Batch, wait_s: float = 0.0, go_on: bool = True, visitor: HttpRequest | None = None
+) -> Look | services.Failed:
     """The batch as it stands; unless `go_on` is false, workers are kept at it while somebody looks.
 
-    Returns as soon as it is complete, after at most `wait_s` seconds.
+    Returns as soon as it is complete, after at most `wait_s` seconds. A batch that nobody has begun costs the `visitor`
+    a token for each of its runs (sandboxes.limits); None is nobody's request.
     """
     try:
-        at_work = _ask(batch) if go_on else _leave(batch)
+        at_work = _ask(batch, visitor) if go_on else _leave(batch)
+        if isinstance(at_work, services.Failed):
+            return at_work
         with services.place_to_wait() as may_wait:
             deadline = time.monotonic() + (wait_s if may_wait else 0)
             while time.monotonic() < deadline and not _is_complete(batch):
@@ -284,8 +292,8 @@ def work(spec: Mapping[str, Any], generation: int, chain: str) -> str:
     return "more"
 
 
-def _ask(batch: Batch) -> bool:
-    """Say that somebody looks on, and start chains unless some are at work. Whether any are, or will be."""
+def _ask(batch: Batch, visitor: HttpRequest | None) -> bool | services.Failed:
+    """Say that somebody looks on, and start chains unless some are at work. Whether any are; or why none may be."""
     name, store = f"batch:{batch.key}", connection()
     store.set(f"{name}:wanted", b"1", ex=WANTED_KEPT_S)
     if _is_complete(batch):
@@ -295,6 +303,9 @@ def _ask(batch: Batch) -> bool:
     if store.llen("sweeps") > LONGEST_QUEUE:
         store.delete(f"{name}:alive")
         return False
+    if visitor is not None and not store.exists(name) and (wait_s := limits.take(visitor, "sweeps", batch.runs)):
+        store.delete(f"{name}:alive")
+        return services.too_many(wait_s)
     generation = store.incr(f"{name}:generation")
     store.expire(f"{name}:generation", KEPT_S)
     # The pace is measured from here: what was there before, and when.

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.http import HttpRequest
+
 from sandboxes import addresses, services
 from sandboxes.forms import plain
 from sandboxes.services import Outcome, Part, Ready, Run, Waiting
@@ -62,19 +64,21 @@ class Comparison:
         return Comparison(run).keep_address
 
 
-def compared(run: Run, baseline: Params | None, wait_s: float) -> tuple[Outcome, Comparison]:
+def compared(
+    run: Run, baseline: Params | None, wait_s: float, visitor: HttpRequest | None = None
+) -> tuple[Outcome, Comparison]:
     """The run's outcome and its comparison, waiting at most `wait_s` seconds for both together.
 
     The baseline is asked for before the run is waited for, so that two workers compute them side by side.
     """
     if baseline is None:
-        return services.run(run, wait_s), Comparison(run)
+        return services.run(run, wait_s, visitor), Comparison(run)
     deadline = time.monotonic() + wait_s
     other = replace(run, params=baseline, part=Part.BASELINE)
-    before = services.run(other, wait_s=0)
-    outcome = services.run(run, wait_s)
+    before = services.run(other, 0, visitor)
+    outcome = services.run(run, wait_s, visitor)
     if isinstance(before, Waiting) and isinstance(outcome, Ready):
-        before = services.run(other, max(0.0, deadline - time.monotonic()))
+        before = services.run(other, max(0.0, deadline - time.monotonic()), visitor)
     return outcome, Comparison(run, other, before)
 
 

@@ -12,10 +12,9 @@ from sandboxes.addresses import BASELINE, differences
 from sandboxes.batches import Standing
 from sandboxes.comparison import Comparison, differences_in_metrics
 from sandboxes.plans import Plan
-from sandboxes.services import DEFAULT_SEED, Failed, Outcome, Ready, Run, Waiting
+from sandboxes.services import ASK_AGAIN_S, DEFAULT_SEED, Failed, Outcome, Ready, Run, Waiting
 from sandboxes.simulations.spec import BadParams, Problem
 
-ASK_AGAIN_S = 2
 Answer = TypeVar("Answer", bound=HttpResponse)
 KEYS = ("simulation", "version", "params", "seed", "metrics", "explanation")
 
@@ -31,7 +30,7 @@ def as_json(
     comparison: Comparison | None = None,
     unpinnable: BadParams | None = None,
 ) -> JsonResponse:
-    """The run without its pictures: 200; 202 while a worker is at it; 422 for what cannot be run; 503 otherwise.
+    """The run without its pictures: 200; 202 while a worker is at it; 422 for what cannot be run; else 429 or 503.
 
     With a baseline in the address, the baseline and the differences as well, so all of it holds for both runs.
     """
@@ -44,9 +43,9 @@ def as_json(
     baseline = comparison.outcome if comparison else None
     for needed in (outcome, baseline):
         if isinstance(needed, Failed):
-            return _again_if(needed.again, JsonResponse({"reason": needed.reason}, status=503))
+            return as_refusal(needed, JsonResponse({"reason": needed.reason}))
     if not isinstance(outcome, Ready) or isinstance(baseline, Waiting):
-        return _again_if(True, JsonResponse({"reason": "A worker is at it."}, status=202))
+        return _again_after(ASK_AGAIN_S, JsonResponse({"reason": "A worker is at it."}, status=202))
     answer = {key: outcome.result[key] for key in KEYS}
     if isinstance(baseline, Ready):
         answer["baseline"] = {key: baseline.result[key] for key in ("params", "metrics")}
@@ -56,6 +55,8 @@ def as_json(
 
 def as_csv(outcome: Outcome, name: str) -> HttpResponse | None:
     """The numbers of the chart called `name`, one line per row; None where the result has no such chart."""
+    if isinstance(outcome, Failed):
+        return refused_file(outcome)
     if not isinstance(outcome, Ready):
         return not_yet()
     chart = next((chart for chart in outcome.result["charts"] if chart["name"] == name), None)
@@ -76,15 +77,20 @@ def csv_file(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -
 
 def not_yet() -> HttpResponse:
     """Instead of a file that has no numbers yet."""
-    return _again_if(True, HttpResponse("A worker is at it; ask again.\n", status=503, content_type="text/plain"))
+    waiting = HttpResponse("A worker is at it; ask again.\n", status=503, content_type="text/plain")
+    return _again_after(ASK_AGAIN_S, waiting)
+
+
+def refused_file(failed: Failed) -> HttpResponse:
+    """Instead of a file that cannot be had."""
+    return as_refusal(failed, HttpResponse(f"{failed.reason}\n", content_type="text/plain; charset=utf-8"))
 
 
 def many_as_json(plan: Plan | None, outcome: Standing | Failed | None, refused: BadParams | None) -> JsonResponse:
     """A batch's numbers: 200 when all are there, 202 while workers are at it; 422 for what cannot be run; 503 else."""
     if isinstance(outcome, Standing) and plan:
-        return _again_if(
-            not outcome.complete, JsonResponse(plan.as_json(outcome), status=200 if outcome.complete else 202)
-        )
+        answer = JsonResponse(plan.as_json(outcome), status=200 if outcome.complete else 202)
+        return answer if outcome.complete else _again_after(ASK_AGAIN_S, answer)
     if refused is None and outcome is None:
         refused = BadParams((Problem("x", "x is empty; use the name of a parameter"),))
     return as_json(outcome if isinstance(outcome, Failed) else None, refused)
@@ -97,7 +103,12 @@ def command(wanted: Run) -> str:
     return " ".join(["manage.py simulate", wanted.simulation.slug, *words])
 
 
-def _again_if(again: bool, response: Answer) -> Answer:
-    if again:
-        response["Retry-After"] = str(ASK_AGAIN_S)
+def as_refusal(failed: Failed, response: Answer) -> Answer:
+    """`response` as HTTP says that there is no answer: 429 or 503, and when to ask again if that may help."""
+    response.status_code = 429 if failed.too_many else 503
+    return _again_after(failed.again_s, response) if failed.again else response
+
+
+def _again_after(wait_s: int, response: Answer) -> Answer:
+    response["Retry-After"] = str(wait_s)
     return response

@@ -13,6 +13,7 @@ away at any time: losing it costs a recomputation and nothing else. Nothing here
 from __future__ import annotations
 
 import json
+import math
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -28,12 +29,13 @@ from typing import Any
 
 import redis
 import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
 from celery import current_app
-from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.http import HttpRequest
 from kombu.exceptions import OperationalError
 
-from sandboxes import simulations
+from sandboxes import limits, simulations
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.checks import carry_out, report
 from sandboxes.simulations.replays import packed
@@ -51,7 +53,33 @@ WANTED_KEPT_S = 5
 TRIES = 3
 TRIES_KEPT_S = 120
 SUBSCRIBE_PATIENCE_S = 1.0
+# A worker gives a run up after this long.
+TIME_LIMIT_S = 10
+QUEUE = "interactive"
+# Tasks that nobody has begun, for each process that may: docs/decisions/0014.
+MOST_QUEUED_PER_PROCESS = 32
+ASK_AGAIN_S = 2
 
+# One claim for all who ask the same, and only with room in the queue and a token of the visitor's: all or nothing.
+# Whoever waits for a claim that has been made costs nothing.
+CLAIM = (
+    limits.TAKE
+    + """
+local claim, tries, queue, bucket = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local mine, kept_s, most_tries, tries_kept_s, most_queued = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if redis.call('exists', claim) == 1 then return 'asked' end
+if tonumber(redis.call('get', tries) or 0) >= tonumber(most_tries) then return 'in vain' end
+if redis.call('llen', queue) >= tonumber(most_queued) then return 'busy' end
+if bucket then
+  local wait_s = take(bucket, tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]))
+  if wait_s > 0 then return tostring(wait_s) end
+end
+redis.call('set', claim, mine, 'EX', kept_s)
+redis.call('incr', tries)
+redis.call('expire', tries, tries_kept_s)
+return 'claimed'
+"""
+)
 # A claim is given back only by the task it was made for.
 GIVE_BACK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
@@ -100,10 +128,15 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Failed:
-    """There is no answer, and the reason in words for a reader. `again`: asking again may help by itself."""
+    """There is no answer, and the reason in words for a reader. `again`: asking again may help by itself.
+
+    `again_s`: when to ask again. `too_many`: it was this visitor who asked for too much.
+    """
 
     reason: str
     again: bool
+    again_s: int = ASK_AGAIN_S
+    too_many: bool = False
 
 
 Outcome = Ready | Waiting | Failed
@@ -111,13 +144,29 @@ Outcome = Ready | Waiting | Failed
 UNREACHABLE = Failed(
     "The workers cannot be reached just now. Your settings are kept; this page tries again.", again=True
 )
+IN_VAIN = "This run was not finished in several tries: the workers are overloaded, or it is too large for them."
+BUSY = "Too many runs are waiting for the workers just now. Your settings are kept; this page tries again by itself."
+TOO_MANY = (
+    "You have asked for many runs in a short time, so others get their turn first. Your settings are kept; this page "
+    "tries again by itself."
+)
+# Why a worker gave a run up, by the mark it leaves.
+GIVEN_UP = {
+    "slow": f"This run took longer than {TIME_LIMIT_S} s and was stopped. Make it smaller: fewer requests, or a "
+    "shorter run.",
+    "memory": "This run needed more memory than the worker has. Make it smaller: fewer requests, or a shorter run.",
+    "error": "This run failed in the worker, and its log says why. Other settings may work.",
+}
 
 
-def run(wanted: Run, wait_s: float) -> Outcome:
-    """The run's result, from the cache or from a worker, waiting at most `wait_s` seconds for it."""
+def run(wanted: Run, wait_s: float, visitor: HttpRequest | None = None) -> Outcome:
+    """The run's result, from the cache or from a worker, waiting at most `wait_s` seconds for it.
+
+    A run that has to be computed costs the `visitor` a token (sandboxes.limits); None is nobody's request.
+    """
     try:
         kept = _kept(wanted.key)
-        return kept if kept else _ask(wanted, wait_s)
+        return kept if kept else _ask(wanted, wait_s, visitor)
     except (redis.RedisError, OperationalError, OSError) as error:
         log.warning("run_unreachable", key=wanted.key, error=type(error).__name__)
         return UNREACHABLE
@@ -139,6 +188,18 @@ def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, part: str
     store.eval(GIVE_BACK, 1, f"claim:{key}", claim)
     store.publish(f"done:{key}", outcome)
     return outcome
+
+
+def lost(key: str, claim: str, why: str = "") -> None:
+    """In a worker: the process that was computing the run has been killed; whoever waits hears of it at once.
+
+    They ask again, as often as a run is tried at all; unless `why`, a key of GIVEN_UP, says that it would be in vain.
+    """
+    if why:
+        _keep(key, {"failed": why}, FAILURE_KEPT_S)
+    store = connection()
+    store.eval(GIVE_BACK, 1, f"claim:{key}", claim)
+    store.publish(f"done:{key}", "lost")
 
 
 def compute(wanted: Run) -> dict[str, Any]:
@@ -226,12 +287,12 @@ def _kept(key: str) -> Ready | Failed | None:
     if not isinstance(packed, bytes):
         return None
     result = json.loads(zlib.decompress(packed))
-    if result.get("failed"):
-        return Failed("This run failed in the worker, and its log says why. Other settings may work.", again=False)
+    if why := result.get("failed"):
+        return Failed(GIVEN_UP[why], again=False)
     return Ready(result)
 
 
-def _ask(wanted: Run, wait_s: float) -> Outcome:
+def _ask(wanted: Run, wait_s: float, visitor: HttpRequest | None) -> Outcome:
     """Ask a worker unless one has been asked, and wait. Subscribing first, so that no announcement is missed."""
     store, key = connection(), wanted.key
     store.set(f"wanted:{key}", b"1", ex=WANTED_KEPT_S)
@@ -239,17 +300,16 @@ def _ask(wanted: Run, wait_s: float) -> Outcome:
         deadline = time.monotonic() + (wait_s if may_wait else 0)
         channel.subscribe(f"done:{key}")
         channel.get_message(timeout=SUBSCRIBE_PATIENCE_S)  # in force once Redis has said so
-        if not _publish(wanted):
-            return Failed(
-                "This run was not finished in several tries: the workers are overloaded, or it is too large for them.",
-                again=False,
-            )
+        if refused := _publish(wanted, visitor):
+            return refused
         while (left_s := deadline - time.monotonic()) > 0:
             if not channel.get_message(timeout=left_s):
                 continue
             if kept := _kept(key):
                 return kept
-            _publish(wanted)  # the worker had found nobody waiting, just before we came
+            # The worker had found nobody waiting, just before we came; or it was killed.
+            if refused := _publish(wanted, visitor):
+                return refused
     return _kept(key) or Waiting()
 
 
@@ -269,34 +329,68 @@ def _places() -> BoundedSemaphore:
     return BoundedSemaphore(max(1, settings.ENV.web_threads // 2))
 
 
-def _publish(wanted: Run) -> bool:
-    """Ask a worker unless one has been asked. False when workers have been asked in vain too often."""
-    store, key, claim = connection(), wanted.key, token_hex(8)
-    if not store.set(f"claim:{key}", claim, nx=True, ex=CLAIM_KEPT_S):
-        return True
-    if store.incr(f"tries:{key}") > TRIES:
-        return False
-    store.expire(f"tries:{key}", TRIES_KEPT_S)
-    arguments = (key, wanted.simulation.slug, wanted.settings, wanted.seed, wanted.part.value, claim)
-    queue = QUEUES.get(wanted.part, "interactive")
+def _publish(wanted: Run, visitor: HttpRequest | None) -> Failed | None:
+    """Ask a worker unless one has been asked; or why none is asked."""
+    claim = token_hex(8)
+    queue = QUEUES.get(wanted.part, QUEUE)
+    verdict = _claim(wanted.key, claim, visitor)
+    if verdict != "claimed":
+        return _refusal(verdict)
+    arguments = (wanted.key, wanted.simulation.slug, wanted.settings, wanted.seed, wanted.part.value, claim)
     try:
         current_app.send_task("sandboxes.tasks.execute", arguments, queue=queue, expires=CLAIM_KEPT_S)
     except Exception:
-        store.eval(GIVE_BACK, 1, f"claim:{key}", claim)
+        connection().eval(GIVE_BACK, 1, f"claim:{wanted.key}", claim)
         raise
-    return True
+    return None
+
+
+def _claim(key: str, claim: str, visitor: HttpRequest | None) -> str:
+    """What CLAIM says: "claimed", "asked" (already), "in vain", "busy", or the seconds until there is a token."""
+    keys = [f"claim:{key}", f"tries:{key}", QUEUE]
+    most_queued = MOST_QUEUED_PER_PROCESS * settings.ENV.interactive_processes
+    arguments: list[str | float] = [claim, CLAIM_KEPT_S, TRIES, TRIES_KEPT_S, most_queued]
+    if visitor is not None:
+        tokens = limits.taking(visitor, "runs")
+        keys.append(tokens.key)
+        arguments += [tokens.per_s, tokens.burst, tokens.cost]
+    verdict: bytes = connection().eval(CLAIM, len(keys), *keys, *arguments)
+    return verdict.decode()
+
+
+def _refusal(verdict: str) -> Failed | None:
+    match verdict:
+        case "asked":
+            return None
+        case "in vain":
+            return Failed(IN_VAIN, again=False)
+        case "busy":
+            return Failed(BUSY, again=True)
+        case wait_s:
+            return too_many(float(wait_s))
+
+
+def too_many(wait_s: float) -> Failed:
+    """What a visitor is told who has no token left for the next so many seconds."""
+    return Failed(TOO_MANY, again=True, again_s=max(1, math.ceil(wait_s)), too_many=True)
 
 
 def _compute_and_keep(key: str, slug: str, params: Mapping[str, Any], seed: int, part: Part) -> str:
     try:
         simulation = catalogue.simulation(slug)
         result = compute(Run(simulation, simulation.parse(params), seed, part))
-    except Exception:
+    except Exception as error:
         log.exception("run_failed", slug=slug, key=key)
-        _keep(key, {"failed": True}, FAILURE_KEPT_S)
+        _keep(key, {"failed": _why(error)}, FAILURE_KEPT_S)
         return "failed"
     _keep(key, result, RESULT_KEPT_S)
     return "computed"
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, SoftTimeLimitExceeded):
+        return "slow"
+    return "memory" if isinstance(error, MemoryError) else "error"
 
 
 def _keep(key: str, result: Mapping[str, Any], kept_s: int) -> None:

@@ -3,15 +3,51 @@
 from collections.abc import Mapping
 from typing import Any
 
+import redis
 import structlog
-from celery import shared_task
+from billiard.exceptions import WorkerLostError
+from celery import Task, shared_task
+from celery.worker.request import Request
 
 from sandboxes import batches, services
 
 log = structlog.get_logger(__name__)
 
+# A kernel that does not notice the time limit is ended together with its process.
+KILLED_AFTER_S = services.TIME_LIMIT_S + 5
 
-@shared_task(queue="interactive", soft_time_limit=10, time_limit=15)
+
+class WatchedRequest(Request):
+    """A task as the worker's parent process sees it: it notices when the process that executes the task is killed."""
+
+    def on_failure(self, exc_info: Any, *arguments: Any, **options: Any) -> None:
+        super().on_failure(exc_info, *arguments, **options)
+        # billiard wraps what it carries together with its traceback.
+        if isinstance(getattr(exc_info.exception, "exc", exc_info.exception), WorkerLostError):
+            self._say_lost("")
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        super().on_timeout(soft, timeout)
+        if not soft:
+            self._say_lost("slow")
+
+    def _say_lost(self, why: str) -> None:
+        key, *_, claim = self.args
+        try:
+            services.lost(key, claim, why)
+        except (redis.RedisError, OSError) as error:
+            # The claim runs out by itself, a little later.
+            log.warning("lost_run_not_told", key=key, error=type(error).__name__)
+
+
+class Watched(Task):  # type: ignore[type-arg]  # generic for the type checker only
+    Request = "sandboxes.tasks:WatchedRequest"
+
+
+# Whoever still waits for a lost run asks again, so it is not given back as well.
+@shared_task(
+    base=Watched, queue="interactive", soft_time_limit=services.TIME_LIMIT_S, time_limit=KILLED_AFTER_S, max_retries=0
+)
 def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, part: str, claim: str) -> None:
     """One run for somebody who waits: at most 10 s, and none at all when nobody waits any more."""
     outcome = services.execute(key, slug, params, seed, part, claim)

@@ -62,8 +62,10 @@ def picture_csv(request: HttpRequest, slug: str, kind: str, name: str) -> HttpRe
     _, _, _, plan, refused = _asked(request, slug, kind, started=True)
     if plan is None:
         return HttpResponse(f"{refused}\n", status=400, content_type="text/plain; charset=utf-8")
-    standing = batches.standing(plan.batches, WAIT_S)
-    if isinstance(standing, services.Failed) or not standing.done:
+    standing = batches.standing(plan.batches, WAIT_S, visitor=request)
+    if isinstance(standing, services.Failed):
+        return exports.refused_file(standing)
+    if not standing.done:
         return exports.not_yet()
     picture = next((picture for picture in plan.pictures(standing) if picture["name"] == name), None)
     if picture is None:
@@ -75,13 +77,14 @@ def _page(request: HttpRequest, slug: str, kind: str, started: bool) -> HttpResp
     simulation, given, ignored, plan, refused = _asked(request, slug, kind, started)
     stopped = STOPPED in request.GET
     wait_s = 0.0 if stopped or POLL in request.GET else WAIT_S
-    outcome = batches.standing(plan.batches, wait_s, go_on=not stopped) if plan else None
+    outcome = batches.standing(plan.batches, wait_s, not stopped, request) if plan else None
     if exports.wants_json(request):
         return exports.many_as_json(plan, outcome, refused)
     context: dict[str, Any] = {
         "simulation": simulation,
         "kind": kind,
         "plan": plan,
+        "address": plan.address if plan else "",
         "problems": [worded(simulation, problem) for problem in refused.problems] if refused else [],
         "ignored": ignored,
         "stopped": stopped,
@@ -96,6 +99,8 @@ def _page(request: HttpRequest, slug: str, kind: str, started: bool) -> HttpResp
     if request.headers.get("HX-Request") == "true":
         if plan is None:
             return render(request, "sandboxes/refusal.html", context, status=422)
+        if isinstance(outcome, services.Failed):
+            return exports.as_refusal(outcome, render(request, "sandboxes/notice.html", context))
         response = render(request, "sandboxes/many_result.html", context)
         response["HX-Replace-Url"] = plan.address
         return response
@@ -109,7 +114,8 @@ def _page(request: HttpRequest, slug: str, kind: str, started: bool) -> HttpResp
         "spacings": sweeps.SPACINGS,
         "ideas": _ideas(simulation),
     }
-    return render(request, "sandboxes/many.html", context, status=400 if refused else 200)
+    page = render(request, "sandboxes/many.html", context, status=400 if refused else 200)
+    return exports.as_refusal(outcome, page) if isinstance(outcome, services.Failed) else page
 
 
 def _asked(
@@ -163,7 +169,7 @@ def _ideas(simulation: Simulation[Any, Any]) -> list[dict[str, str]]:
 
 def _told(plan: Plan | None, outcome: batches.Standing | services.Failed | None) -> dict[str, Any]:
     if plan is None or not isinstance(outcome, batches.Standing):
-        return {"failed": outcome}
+        return {"failed": outcome if isinstance(outcome, services.Failed) else None}
     figures = plan.figures(outcome)
     charts, drawn = drawable(plan.pictures(outcome) if outcome.done else [])
     return {

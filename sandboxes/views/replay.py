@@ -33,7 +33,7 @@ def replay(request: HttpRequest, slug: str) -> HttpResponse:
     if wanted is None:
         return redirect(f"{reverse('sandbox', args=[slug])}?{request.GET.urlencode()}")
     run = Run(wanted.simulation, wanted.params, wanted.seed, Part.REPLAY)
-    outcome = services.run(run, POLL_WAIT_S if POLL in request.GET else WAIT_S)
+    outcome = services.run(run, POLL_WAIT_S if POLL in request.GET else WAIT_S, request)
     context: dict[str, Any] = {
         "simulation": simulation,
         "outcome": outcome,

@@ -37,7 +37,7 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
     """One sandbox with the run its address describes.
 
     A plain request gets the page, or the run as JSON if it would rather; htmx gets the answer alone, or what is
-    wrong (422), or with `embed=new` a sandbox to stand inside another page.
+    wrong (422), or why there is no answer (429, 503), or with `embed=new` a sandbox to stand inside another page.
     """
     simulation = addresses.simulation_or_404(slug)
     given, ignored = addresses.given(simulation, request.GET, BASELINE)
@@ -46,7 +46,7 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
     pinned, unpinnable = (None, None) if EMBED in request.GET else addresses.baseline(simulation, request.GET)
     pin = addresses.pin(simulation, pinned)
     wait_s = POLL_WAIT_S if POLL in request.GET else WAIT_S
-    outcome, comparison = compared(wanted, pinned, wait_s) if wanted else (None, None)
+    outcome, comparison = compared(wanted, pinned, wait_s, request) if wanted else (None, None)
     if exports.wants_json(request):
         return exports.as_json(outcome, refused, comparison, unpinnable)
     context: dict[str, Any] = {
@@ -54,6 +54,7 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
         "problems": [worded(simulation, problem) for problem in refused.problems] if refused else [],
         "ignored": ignored,
         "outcome": outcome,
+        "failed": outcome if isinstance(outcome, services.Failed) else None,
         "presented": present(simulation, outcome.result, comparison.before if comparison else None)
         if isinstance(outcome, services.Ready)
         else None,
@@ -72,12 +73,14 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
     }
     if request.headers.get("HX-Request") != "true":
         context |= _instrument(simulation, given, refused)
-        return render(request, "sandboxes/sandbox.html", context, status=400 if refused else 200)
+        page = render(request, "sandboxes/sandbox.html", context, status=400 if refused else 200)
+        return exports.as_refusal(outcome, page) if isinstance(outcome, services.Failed) else page
     if wanted is None:
         return render(request, "sandboxes/refusal.html", context, status=422)
     if request.GET.get(EMBED) == "new":
-        return render(request, "sandboxes/embed.html", context | _embedded_instrument(wanted, given))
-    response = render(request, "sandboxes/answer.html", context)
+        embed = render(request, "sandboxes/embed.html", context | _embedded_instrument(wanted, given))
+        return exports.as_refusal(outcome, embed) if isinstance(outcome, services.Failed) else embed
+    response = _fragment(request, outcome, context)
     if not context["embedded"]:
         response["HX-Replace-Url"] = context["address"]
     return response
@@ -90,10 +93,16 @@ def chart_csv(request: HttpRequest, slug: str, chart: str) -> HttpResponse:
     wanted, refused = addresses.wanted(simulation, addresses.given(simulation, request.GET)[0])
     if wanted is None:
         return HttpResponse(f"{refused}\n", status=400, content_type="text/plain; charset=utf-8")
-    answer = exports.as_csv(services.run(wanted, WAIT_S), chart)
+    answer = exports.as_csv(services.run(wanted, WAIT_S, request), chart)
     if answer is None:
         raise Http404(f"The sandbox {slug} has no chart called {chart}.")
     return answer
+
+
+def _fragment(request: HttpRequest, outcome: services.Outcome | None, context: Mapping[str, Any]) -> HttpResponse:
+    if isinstance(outcome, services.Failed):
+        return exports.as_refusal(outcome, render(request, "sandboxes/notice.html", dict(context)))
+    return render(request, "sandboxes/answer.html", dict(context))
 
 
 def _instrument(

@@ -5,7 +5,7 @@ import threading
 import pytest
 from celery import current_app
 
-from sandboxes import services
+from sandboxes import batches, limits, services
 from sandboxes.store import client
 
 
@@ -14,7 +14,8 @@ def store(redis_url, monkeypatch):
     """An empty store that `services` uses instead of the configured one."""
     connection = client(redis_url)
     connection.flushall()
-    monkeypatch.setattr(services, "connection", lambda: connection)
+    for module in (services, limits, batches):
+        monkeypatch.setattr(module, "connection", lambda: connection)
     yield connection
     connection.close()
 

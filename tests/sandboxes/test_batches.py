@@ -16,7 +16,6 @@ SHORT = {"healthy_s": 2, "dead_s": 3, "recovered_s": 2, "arrival_rate_per_s": 20
 
 @pytest.fixture
 def store(store, monkeypatch):
-    monkeypatch.setattr(batches, "connection", lambda: store)
     # A kernel may have to be compiled first.
     monkeypatch.setattr(batches, "WANTED_KEPT_S", 600)
     return store
@@ -182,12 +181,11 @@ def test_a_piece_whose_worker_died_is_taken_again_by_its_chain_and_by_others_whe
 ):
     wanted = batch((DEAD,), seeds=1)
     seen(wanted)
-    chain, other = queue[0], queue[1]
+    chain, other, work_on = queue[0], queue[1], batches._work_on
     monkeypatch.setattr(batches, "_work_on", lambda batch, piece: (_ for _ in ()).throw(SystemExit))
     with pytest.raises(SystemExit):
         batches.work(*chain)
-    monkeypatch.undo()
-    monkeypatch.setattr(batches, "connection", lambda: store)
+    monkeypatch.setattr(batches, "_work_on", work_on)
 
     assert batches.work(*other) == "finished"
     assert seen(wanted).done == 2  # the third is leased

@@ -109,7 +109,7 @@ def test_what_a_check_says_is_shown_as_text(client, worker, declared):
     ],
 )
 def test_while_there_is_no_answer_the_line_says_so_and_asks_again(client, monkeypatch, outcome, status, words, delay):
-    monkeypatch.setattr(services, "run", lambda wanted, wait_s: outcome)
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s, visitor=None: outcome)
 
     panel = client.get(ADDRESS, headers=HTMX).content.decode()
     answer = client.get(ADDRESS, headers=JSON)
@@ -121,7 +121,7 @@ def test_while_there_is_no_answer_the_line_says_so_and_asks_again(client, monkey
 
 
 def test_what_will_not_mend_itself_is_not_asked_for_again(client, monkeypatch):
-    monkeypatch.setattr(services, "run", lambda wanted, wait_s: Failed("It failed.", again=False))
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s, visitor=None: Failed("It failed.", again=False))
 
     panel = client.get(ADDRESS, headers=HTMX).content.decode()
 

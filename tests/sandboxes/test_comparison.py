@@ -211,7 +211,7 @@ def test_both_runs_share_one_wait(monkeypatch):
     clock = iter([100.0, 101.5])
     monkeypatch.setattr("sandboxes.comparison.time", SimpleNamespace(monotonic=lambda: next(clock)))
 
-    def answer(wanted, wait_s):
+    def answer(wanted, wait_s, visitor=None):
         waited.append((wanted.part, wait_s))
         return Waiting() if wanted.part is Part.BASELINE else Ready({})
 
@@ -226,7 +226,7 @@ def test_both_runs_share_one_wait(monkeypatch):
 def test_a_run_without_a_baseline_asks_for_itself_alone(monkeypatch):
     wanted = []
 
-    def answer(run, wait_s):
+    def answer(run, wait_s, visitor=None):
         wanted.append((run, wait_s))
         return Waiting()
 
@@ -335,14 +335,16 @@ def test_a_refused_run_keeps_the_baseline_for_the_next_try(client, asked):
 def test_while_only_the_baseline_is_computed_the_run_is_shown_and_the_page_asks_again(client, worker, monkeypatch):
     run = services.run
     monkeypatch.setattr(
-        services, "run", lambda wanted, wait_s: Waiting() if wanted.part is Part.BASELINE else run(wanted, wait_s)
+        services,
+        "run",
+        lambda wanted, wait_s, visitor=None: Waiting() if wanted.part is Part.BASELINE else run(wanted, wait_s),
     )
 
     page = text_of(client.get(ADDRESS, {**SHORT, "baseline": BASELINE}, headers=HTMX))
 
     assert figures(page)
     assert "The baseline is still being computed" in page
-    assert 'hx-trigger="load delay:500ms"' in page
+    assert 'hx-trigger="every 500ms"' in page
     assert 'hx-swap="innerMorph" hx-sync="#run-form:drop"' in page
     assert 'class="meaning change' not in page
 
@@ -351,7 +353,9 @@ def test_a_baseline_that_failed_is_told_beside_the_run(client, worker, monkeypat
     run = services.run
     failed = Failed("It is too large.", again=False)
     monkeypatch.setattr(
-        services, "run", lambda wanted, wait_s: failed if wanted.part is Part.BASELINE else run(wanted, wait_s)
+        services,
+        "run",
+        lambda wanted, wait_s, visitor=None: failed if wanted.part is Part.BASELINE else run(wanted, wait_s),
     )
 
     page = text_of(client.get(ADDRESS, {**SHORT, "baseline": BASELINE}, headers=HTMX))
@@ -383,7 +387,7 @@ def test_json_of_a_bad_or_unfinished_baseline_says_so(client, worker, monkeypatc
     bad = client.get(ADDRESS, {**SHORT, "baseline": "dead_s=x"}, headers=JSON)
     monkeypatch.setattr(sandbox, "WAIT_S", 0.05)
     monkeypatch.setattr(
-        services, "run", lambda wanted, wait_s: Waiting() if wanted.part is Part.BASELINE else Ready({})
+        services, "run", lambda wanted, wait_s, visitor=None: Waiting() if wanted.part is Part.BASELINE else Ready({})
     )
     unfinished = client.get(ADDRESS, {**SHORT, "baseline": BASELINE}, headers=JSON)
 

@@ -24,7 +24,6 @@ JSON = {"Accept": "application/json"}
 
 @pytest.fixture
 def queue(store, monkeypatch):
-    monkeypatch.setattr(batches, "connection", lambda: store)
     # A kernel may have to be compiled first.
     monkeypatch.setattr(batches, "WANTED_KEPT_S", 600)
     waiting = []
@@ -141,7 +140,7 @@ def test_while_it_runs_a_sweep_shows_its_progress_a_stop_and_asks_again(client, 
 
     assert '<progress class="bar" max="8" value="0"' in page
     assert "0 of 8 runs" in page
-    assert 'hx-trigger="load delay:500ms"' in page
+    assert 'hx-trigger="every 500ms"' in page
     assert "stopped=1" in page
 
 
@@ -254,12 +253,12 @@ def test_without_redis_the_page_says_so_keeps_what_was_typed_and_tries_again(cli
     page = text(client.get(f"{ADDRESS}sweep/", SWEEP))
 
     assert "The workers cannot be reached" in page
-    assert 'hx-trigger="load delay:2s"' in page
+    assert 'hx-trigger="every 2s"' in page
     assert '<option value="dead_s" data-low="0" data-high="300" selected' in page
 
 
 def test_the_run_page_leads_to_its_replications_and_its_sweep(client, queue, monkeypatch):
-    monkeypatch.setattr(services, "run", lambda wanted, wait_s: services.Waiting())
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s, visitor=None: services.Waiting())
 
     page = text(client.get(ADDRESS, SHORT))
 

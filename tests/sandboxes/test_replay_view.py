@@ -88,7 +88,7 @@ def test_a_simulation_without_a_replay_offers_none(client, worker, monkeypatch):
 
 
 def test_while_workers_are_busy_the_player_asks_again_and_the_page_offers_to(client, asked, monkeypatch):
-    monkeypatch.setattr(services, "run", lambda wanted, wait_s: services.Waiting())
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s, visitor=None: services.Waiting())
 
     fragment = text(client.get(REPLAY, SHORT, headers=HTMX))
     page = text(client.get(REPLAY, SHORT))
@@ -100,7 +100,7 @@ def test_while_workers_are_busy_the_player_asks_again_and_the_page_offers_to(cli
 
 
 def test_a_replay_that_failed_says_so(client, monkeypatch):
-    monkeypatch.setattr(services, "run", lambda wanted, wait_s: services.Failed("It broke.", again=False))
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s, visitor=None: services.Failed("It broke.", again=False))
 
     assert "It broke." in text(client.get(REPLAY, SHORT))
 

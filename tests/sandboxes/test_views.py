@@ -112,19 +112,19 @@ def test_a_run_that_takes_longer_is_polled_and_asked_for_once(client, asked, mon
     second = client.get(ADDRESS, {**SHORT, "poll": "1"}, headers=HTMX)
 
     for response in (first, second):
-        assert 'hx-trigger="load delay:500ms"' in response.content.decode()
+        assert 'hx-trigger="every 500ms"' in response.content.decode()
         assert "&quot;poll&quot;" in response.content.decode() or '"poll"' in response.content.decode()
     assert len(asked) == 1
 
 
 def test_without_redis_the_page_says_so_keeps_the_settings_and_tries_again(client, monkeypatch):
     gone = services.Failed("The workers cannot be reached just now.", again=True)
-    monkeypatch.setattr(services, "run", lambda wanted, wait_s: gone)
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s, visitor: gone)
 
     page = client.get(ADDRESS, {"dead_s": "17"}).content.decode()
 
     assert "The workers cannot be reached" in page
-    assert 'hx-trigger="load delay:2s"' in page
+    assert 'hx-trigger="every 2s"' in page
     assert re.search(r'name="dead_s"[^>]*value="17"', page)
 
 
@@ -236,7 +236,7 @@ def test_json_says_what_is_wrong_and_when_to_ask_again(client, asked, monkeypatc
 
     wrong = client.get(ADDRESS, {"dead_s": "x"}, headers=json_please)
     waiting = client.get(ADDRESS, SHORT, headers=json_please)
-    monkeypatch.setattr(services, "run", lambda wanted, wait_s: services.Failed("Gone.", again=True))
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s, visitor: services.Failed("Gone.", again=True))
     gone = client.get(ADDRESS, SHORT, headers=json_please)
 
     assert wrong.status_code == 422
@@ -258,7 +258,7 @@ def test_every_chart_is_there_as_csv_with_the_numbers_of_its_table(client, worke
 def test_csv_of_an_unknown_chart_or_bad_settings_or_busy_workers_says_so(client, worker, monkeypatch):
     unknown = client.get(f"{ADDRESS}weather.csv", SHORT)
     wrong = client.get(f"{ADDRESS}outcomes.csv", {"dead_s": "x"})
-    monkeypatch.setattr(services, "run", lambda wanted, wait_s: services.Waiting())
+    monkeypatch.setattr(services, "run", lambda wanted, wait_s, visitor: services.Waiting())
     busy = client.get(f"{ADDRESS}outcomes.csv", SHORT)
 
     assert unknown.status_code == 404
