@@ -64,7 +64,7 @@ new MutationObserver((_, observer) => {
 
 
 def bench(url: str, slug: str) -> None:
-    """Rows for the sandbox `slug` of the house at `url`; its runs from the default seed must not have been asked for."""
+    """Rows for the sandbox `slug` of the house at `url`, which must not have been asked for its runs before."""
     with chromium() as browser:
         presses_ms = pressed(browser, f"{url}/sandboxes/{slug}/")
         judged(f"{slug}: key press to repainted charts, {PRESSES} presses, median", statistics.median(presses_ms), 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import time
 from collections import Counter
@@ -96,10 +97,10 @@ class Visitor:
         self._connection.close()
 
     def ask(self, address: str) -> Answer:
-        """Ask as htmx does. The run is there when the answer replaces the address, as only an answer with a run does."""
+        """Ask as htmx does; the time ends with the last byte. An answer that only says "wait" carries no charts."""
         started = time.perf_counter()
         self._connection.request("GET", address, headers=HEADERS)
         response = self._connection.getresponse()
         body = response.read()
         ms = (time.perf_counter() - started) * 1000
-        return Answer(response.status, ms, response.status == 200 and len(body) > 5_000)
+        return Answer(response.status, ms, response.status == 200 and b"data-chart=" in gzip.decompress(body))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from django.utils.safestring import SafeString, mark_safe
 
 from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.spec import Metric, Simulation
 
 SECONDS = {"s": 1.0, "ms": 0.001}
+SCRIPT_ESCAPES = (("<", "\\u003C"), (">", "\\u003E"), ("&", "\\u0026"))
 SIZES = ((140, "s"), (210, "m"))
 
 
@@ -31,6 +35,14 @@ class Presented:
     explanation: str
     charts: list[dict[str, Any]]
     drawn: dict[str, Any]
+
+    @property
+    def drawn_as_script(self) -> SafeString:
+        """`drawn` as JSON that cannot end its script element; Django's filter does the same at four times the cost."""
+        text = json.dumps(self.drawn, separators=(",", ":"), allow_nan=False)
+        for sign, escape in SCRIPT_ESCAPES:
+            text = text.replace(sign, escape)
+        return mark_safe(text)  # noqa: S308 - what could end the element has just been escaped
 
 
 def present(simulation: Simulation[Any, Any], result: Mapping[str, Any]) -> Presented:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from secrets import token_hex
 from typing import Any
 
@@ -16,7 +17,7 @@ from sandboxes.addresses import EMBED, POLL, SEED
 from sandboxes.forms import controls, grouped, worded
 from sandboxes.presentation import present
 from sandboxes.simulations import catalogue
-from sandboxes.simulations.spec import BadParams, Simulation
+from sandboxes.simulations.spec import BadParams, Params, Scenario, Simulation
 
 WAIT_S = 2.0
 POLL_WAIT_S = 0.4
@@ -104,15 +105,22 @@ def _embedded_instrument(wanted: services.Run, given: Mapping[str, str]) -> dict
 
 def _scenarios(simulation: Simulation[Any, Any], wanted: services.Run | None) -> list[dict[str, Any]]:
     """The named settings: title, what to look for, address, and whether this run is that one."""
-    runs = [
-        (scenario, services.Run(simulation, simulation.parse(scenario.params))) for scenario in simulation.scenarios
-    ]
     return [
         {
             "title": scenario.title,
             "look_for": scenario.look_for,
-            "address": addresses.address(run),
-            "current": wanted is not None and run.params == wanted.params,
+            "address": address,
+            "current": wanted is not None and params == wanted.params,
         }
-        for scenario, run in runs
+        for scenario, params, address in _scenario_runs(simulation.slug)
     ]
+
+
+@cache
+def _scenario_runs(slug: str) -> list[tuple[Scenario, Params, str]]:
+    """Each scenario with its parameters and its address, which depend on code alone."""
+    simulation = catalogue.simulation(slug)
+    runs = [
+        (scenario, services.Run(simulation, simulation.parse(scenario.params))) for scenario in simulation.scenarios
+    ]
+    return [(scenario, run.params, addresses.address(run)) for scenario, run in runs]
