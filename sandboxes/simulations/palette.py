@@ -43,7 +43,8 @@ def figure(traces: list[dict[str, Any]], shape: dict[str, Any]) -> dict[str, Any
 TEMPLATE: dict[str, Any] = {
     "layout": {
         "font": {"family": "Instrument Sans, system-ui, sans-serif", "size": 12.5, "color": light("soft")},
-        "margin": {"l": 52, "r": 8, "t": 8, "b": 28},
+        # The right margin has room for half of the last label: hiding those that would not fit means measuring each.
+        "margin": {"l": 52, "r": 24, "t": 8, "b": 28},
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,
         "showlegend": False,
@@ -53,7 +54,13 @@ TEMPLATE: dict[str, Any] = {
             "bordercolor": light("line"),
             "font": {"color": light("ink"), "size": 12.5},
         },
-        "xaxis": {"showgrid": False, "zeroline": False, "hoverformat": ".4~g"},
-        "yaxis": {"gridcolor": light("line"), "zeroline": False, "nticks": 5, "fixedrange": True},
+        "xaxis": {"ticklabeloverflow": "allow", "showgrid": False, "zeroline": False, "hoverformat": ".4~g"},
+        "yaxis": {
+            "ticklabeloverflow": "allow",
+            "gridcolor": light("line"),
+            "zeroline": False,
+            "nticks": 5,
+            "fixedrange": True,
+        },
     }
 }
