@@ -12,6 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks import browser, server
 from sandboxes.simulations import catalogue
 from tests import house
 
@@ -31,6 +32,9 @@ def main() -> None:
             for simulation in catalogue.CATALOGUE:
                 bench_run(running.url, simulation.slug)
             bench_pages(running.url)
+            for simulation in catalogue.CATALOGUE:
+                browser.bench(running.url, simulation.slug)
+                server.bench(running.url, simulation.slug)
         finally:
             running.stop()
 

@@ -161,3 +161,14 @@ def test_seconds_without_a_call_have_no_percentiles() -> None:
 
     refused_second = next(row for row in rows if row[0] == 25)
     assert refused_second[2:] == (None, None, None)
+
+
+def test_a_second_between_two_without_a_call_is_drawn_as_a_dot() -> None:
+    chart = drawing.charts(result_of())[2]
+
+    p50, dots = chart.figure["data"][0], chart.figure["data"][3]
+    held = [row[2] is not None for row in chart.rows]
+    alone = [i for i in range(1, len(held) - 1) if held[i] and not held[i - 1] and not held[i + 1]]
+    assert alone
+    assert dots["x"] == [p50["x"][i] for i in alone]
+    assert dots["y"] == [p50["y"][i] for i in alone]
