@@ -12,7 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks import kernels
+from benchmarks import browser, kernels, server, sweeps
 from sandboxes.simulations import catalogue
 from tests import house
 
@@ -33,8 +33,12 @@ def main() -> None:
             for simulation in catalogue.CATALOGUE:
                 bench_run(running.url, simulation.slug)
             bench_pages(running.url)
+            for simulation in catalogue.CATALOGUE:
+                browser.bench(running.url, simulation.slug)
+                server.bench(running.url, simulation.slug)
         finally:
             running.stop()
+    sweeps.bench()
 
 
 def bench_kernel(slug: str) -> None:

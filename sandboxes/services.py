@@ -178,15 +178,21 @@ def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, part: str
     Returns "computed", "cached", "abandoned" (nobody waits any more) or "failed", for the log line.
     """
     store = connection()
-    if store.exists(f"run:{key}"):
+    with store.pipeline(transaction=False) as asking:
+        asking.exists(f"run:{key}")
+        asking.exists(f"wanted:{key}")
+        is_kept, is_wanted = asking.execute()
+    if is_kept:
         outcome = "cached"
-    elif not store.exists(f"wanted:{key}"):
+    elif not is_wanted:
         outcome = "abandoned"
     else:
         outcome = _compute_and_keep(key, slug, params, seed, Part(part))
-    store.delete(f"tries:{key}")
-    store.eval(GIVE_BACK, 1, f"claim:{key}", claim)
-    store.publish(f"done:{key}", outcome)
+    with store.pipeline(transaction=False) as saying:
+        saying.delete(f"tries:{key}")
+        saying.eval(GIVE_BACK, 1, f"claim:{key}", claim)
+        saying.publish(f"done:{key}", outcome)
+        saying.execute()
     return outcome
 
 
@@ -225,7 +231,7 @@ def _result(wanted: Run) -> dict[str, Any]:
                 "note": chart.note,
                 "keys": chart.keys,
                 "height_px": chart.height_px,
-                "figure": json.loads(chart.figure.to_json()),
+                "figure": chart.figure,
                 "columns": chart.columns,
                 "rows": chart.rows,
             }

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -21,9 +21,6 @@ from pydantic.fields import FieldInfo
 from sandboxes.simulations.checks import Check
 from sandboxes.simulations.replays import Replay
 from sandboxes.simulations.streams import LARGEST_SEED
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 
 class Params(BaseModel):
@@ -157,7 +154,7 @@ class Chart:
     name: str
     title: str
     note: str
-    figure: Figure
+    figure: Mapping[str, Any]  # Plotly's JSON: data and layout, of plain values
     columns: tuple[str, ...]
     rows: tuple[tuple[float | str | None, ...], ...]
     keys: tuple[tuple[str, str], ...] = ()  # legend: (words, palette colour name)

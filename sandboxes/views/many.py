@@ -18,7 +18,7 @@ from sandboxes.comparison import Turn, turns
 from sandboxes.experiment_forms import blank
 from sandboxes.forms import axis_choices, axis_fields, controls, grouped, worded
 from sandboxes.plans import Plan
-from sandboxes.presentation import drawable
+from sandboxes.presentation import as_script, drawable
 from sandboxes.services import Run
 from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.spec import BadParams, Params, Simulation
@@ -177,7 +177,7 @@ def _told(plan: Plan | None, outcome: batches.Standing | services.Failed | None)
         "headline": [figure for figure in figures if figure.metric.headline],
         "others": [figure for figure in figures if not figure.metric.headline],
         "charts": charts,
-        "drawn": drawn,
+        "drawn": as_script(drawn) if drawn else "",
         "explanation": plan.explain(outcome),
         "left": " ".join(duration(outcome.left_s)) if outcome.left_s is not None else "",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from secrets import token_hex
 from typing import Any
 
@@ -18,7 +19,7 @@ from sandboxes.experiment_forms import blank
 from sandboxes.forms import controls, grouped, worded
 from sandboxes.presentation import facts, present
 from sandboxes.simulations import catalogue
-from sandboxes.simulations.spec import BadParams, Simulation
+from sandboxes.simulations.spec import BadParams, Scenario, Simulation
 
 WAIT_S = 2.0
 POLL_WAIT_S = 0.4
@@ -128,15 +129,22 @@ def _scenarios(
     simulation: Simulation[Any, Any], wanted: services.Run | None, pin: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """The named settings: title, what to look for, address (a baseline stays), and whether this run is that one."""
-    runs = [
-        (scenario, services.Run(simulation, simulation.parse(scenario.params))) for scenario in simulation.scenarios
-    ]
     return [
         {
             "title": scenario.title,
             "look_for": scenario.look_for,
-            "address": addresses.address(run, **pin),
+            "address": addresses.address(run, **pin) if pin else address,
             "current": wanted is not None and run.params == wanted.params,
         }
-        for scenario, run in runs
+        for scenario, run, address in _scenario_runs(simulation.slug)
     ]
+
+
+@cache
+def _scenario_runs(slug: str) -> list[tuple[Scenario, services.Run, str]]:
+    """Each scenario with its run and its address, which depend on code alone."""
+    simulation = catalogue.simulation(slug)
+    runs = [
+        (scenario, services.Run(simulation, simulation.parse(scenario.params))) for scenario in simulation.scenarios
+    ]
+    return [(scenario, run, addresses.address(run)) for scenario, run in runs]

@@ -2,15 +2,18 @@
 (() => {
   const plotlyAddress = document.currentScript.dataset.plotly;
   const CONFIG = { displayModeBar: false, responsive: true };
+  const turns = new WeakMap();
   let loading;
 
   const plotly = () => {
     loading ??= new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      script.src = plotlyAddress;
+      if (window.Plotly) return resolve(window.Plotly);
+      // A page that opens with charts has asked for it already.
+      const asked = document.querySelector("script[data-plotly-itself]");
+      const script = asked ?? Object.assign(document.createElement("script"), { src: plotlyAddress });
       script.addEventListener("load", () => resolve(window.Plotly));
       script.addEventListener("error", reject);
-      document.head.append(script);
+      if (!asked) document.head.append(script);
     });
     return loading;
   };
@@ -43,22 +46,40 @@
 
   const drawn = (result) => JSON.parse(result.querySelector(':scope > script[type="application/json"]')?.textContent ?? "null");
 
+  const isInView = (place) => {
+    const { top, bottom } = place.getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
+  };
+
+  const atLeisure = () => new Promise((go) => (window.requestIdleCallback ?? setTimeout)(go, { timeout: 300 }));
+
+  // The charts in view first, and when those are painted the others, one at a time, unless a newer answer has come.
+  // "halfopen:drawn" says that what is in view has been drawn; data-drawn counts the answers drawn whole.
   const draw = async (result) => {
     const charts = drawn(result);
     if (!charts) return;
     for (const button of result.querySelectorAll("[data-picture]")) button.hidden = false;
+    const turn = (turns.get(result) ?? 0) + 1;
+    turns.set(result, turn);
     const library = await plotly();
     const pairs = palette();
-    await Promise.all(
-      [...result.querySelectorAll("[data-chart]")].map(async (place) => {
-        const { figure, opens } = charts[place.dataset.chart];
-        const shown = recolour(figure, pairs);
-        await library.react(place, shown.data, { ...shown.layout, autosize: true }, CONFIG);
-        if (opens) openOnClick(place, result);
-      }),
-    );
-    result.dataset.drawn = String(Number(result.dataset.drawn ?? 0) + 1);
+    const react = async (place) => {
+      const { figure, opens } = charts[place.dataset.chart];
+      const shown = recolour(figure, pairs);
+      await library.react(place, shown.data, { ...shown.layout, autosize: true }, CONFIG);
+      if (opens) openOnClick(place, result);
+    };
+    if (turns.get(result) !== turn) return;
+    const places = [...result.querySelectorAll("[data-chart]")];
+    const first = places.filter(isInView);
+    await Promise.all(first.map(react));
     result.dispatchEvent(new CustomEvent("halfopen:drawn", { bubbles: true }));
+    for (const place of places.filter((place) => !first.includes(place))) {
+      await atLeisure();
+      if (turns.get(result) !== turn) return;
+      await react(place);
+    }
+    result.dataset.drawn = String(Number(result.dataset.drawn ?? 0) + 1);
   };
 
   // A table is filled when somebody opens it: most people never do, and it is larger than its chart.

@@ -3,8 +3,6 @@
   // At most ten settings a second; the first at once, the last always.
   const PAUSE_MS = 100;
 
-  const value = (form, name) => new FormData(form).get(name);
-
   const check = (knob) => {
     const number = knob.querySelector("input[type=number]");
     if (!number) return true;
@@ -29,12 +27,13 @@
   };
 
   const refresh = (form) => {
+    const values = new FormData(form);
     for (const knob of form.querySelectorAll("[data-knob]")) {
-      const now = value(form, knob.dataset.knob);
+      const now = values.get(knob.dataset.knob);
       const reset = knob.querySelector(".knob-reset");
       if (reset) reset.hidden = now === null || now === knob.dataset.default || Number(now) === Number(knob.dataset.default);
       const conditions = JSON.parse(knob.dataset.shownWhen || "null");
-      if (conditions) knob.hidden = !Object.entries(conditions).every(([name, values]) => values.includes(value(form, name)));
+      if (conditions) knob.hidden = !Object.entries(conditions).every(([name, wanted]) => wanted.includes(values.get(name)));
     }
     for (const group of form.querySelectorAll(".knob-group")) {
       group.hidden = [...group.querySelectorAll(".knob")].every((knob) => knob.hidden);

@@ -345,7 +345,7 @@ def test_while_only_the_baseline_is_computed_the_run_is_shown_and_the_page_asks_
     assert figures(page)
     assert "The baseline is still being computed" in page
     assert 'hx-trigger="every 500ms"' in page
-    assert 'hx-swap="innerMorph" hx-sync="#run-form:drop"' in page
+    assert 'hx-sync="#run-form:abort"' in page
     assert 'class="meaning change' not in page
 
 

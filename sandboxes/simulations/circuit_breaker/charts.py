@@ -126,21 +126,21 @@ def states_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> 
     traces = [
         _bars(
             [(name, stretch.start_s, stretch.end_s) for stretch in stretches if stretch.state == code],
-            f"breaker {name}",
+            "breaker",
             light(colour),
             place=BREAKER_PLACE,
             thickness=0.54,
         )
         for code, name, colour in STATES
     ] + [
+        # One trace whatever the phases: each costs the browser a few milliseconds at every turn of a knob.
         _bars(
-            [(phase.name, phase.start_s, phase.end_s)],
-            f"dependency {phase.name}",
-            light(HEALTH_COLOURS[phase.name]),
+            list(result.phases),
+            "dependency",
+            [light(HEALTH_COLOURS[phase.name]) for phase in result.phases],
             place=HEALTH_PLACE,
             thickness=0.3,
         )
-        for phase in result.phases
     ]
     picture = figure(
         traces,
@@ -218,12 +218,15 @@ def latency_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) ->
             "x": list(_middles_s(edges_s)),
             "y": column,
             "name": name,
-            "mode": "lines+markers",
+            "mode": "lines",
             "line": {"width": width, "dash": dash, "color": light(colour)},
-            "marker": {"size": 4, "color": light(colour)},
             "hovertemplate": f"{name} %{{y:.3~s}} ms<extra></extra>",
         }
         for (_, name, colour, width, dash), column in zip(PERCENTILES, values, strict=True)
+    ]
+    traces += [
+        _dots(_middles_s(edges_s), column, name, light(colour))
+        for (_, name, colour, *_), column in zip(PERCENTILES, values, strict=True)
     ]
     return Chart(
         name="latency",
@@ -309,7 +312,7 @@ def _states_note(result: CircuitBreakerResult, whole: bool) -> str:
 
 
 def _bars(
-    stretches: list[tuple[str, float, float]], name: str, colour: str, place: float, thickness: float
+    stretches: list[tuple[str, float, float]], name: str, colour: str | list[str], place: float, thickness: float
 ) -> dict[str, Any]:
     """Horizontal bars on the time axis, with words inside where they fit."""
     return {
@@ -326,13 +329,28 @@ def _bars(
         "insidetextanchor": "middle",
         "textangle": 0,
         "textfont": {"color": light("card"), "size": 12},
-        "hovertext": [f"{name}, {start_s:.2f} to {end_s:.2f} s" for _, start_s, end_s in stretches],
+        "hovertext": [f"{name} {words}, {start_s:.2f} to {end_s:.2f} s" for words, start_s, end_s in stretches],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
 
 
 def _middles_s(edges_s: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(((edges_s[:-1] + edges_s[1:]) / 2).tolist())
+
+
+def _dots(x_s: tuple[float, ...], y: list[float | None], name: str, colour: str) -> dict[str, Any]:
+    """Points between two gaps, where a line has nothing to connect. A dot at every point would cost 80 elements."""
+    padded = [None, *y, None]
+    alone = [i for i, value in enumerate(y) if value is not None and padded[i] is None and padded[i + 2] is None]
+    return {
+        "type": "scatter",
+        "x": [x_s[i] for i in alone],
+        "y": [y[i] for i in alone],
+        "name": name,
+        "mode": "markers",
+        "marker": {"size": 4, "color": colour},
+        "hoverinfo": "skip",
+    }
 
 
 def _stepped(values: NDArray[np.float64]) -> list[float]:

@@ -56,7 +56,7 @@ def _of_its_run(simulation: Simulation[Any, Any]) -> Iterator[str]:
     if not charts or len({chart.name for chart in charts}) < len(charts):
         yield "no charts, or two of one name"
     for chart in charts:
-        if not chart.title or not chart.figure.data:
+        if not chart.title or not chart.figure["data"]:
             yield f"the chart {chart.name} has no title or shows nothing"
         if not chart.rows or {len(row) for row in chart.rows} != {len(chart.columns)}:
             yield f"the chart {chart.name} has no table, or rows that do not fit its columns"

@@ -42,16 +42,16 @@ def result_of(**changes: Any) -> CircuitBreakerResult:
 @pytest.mark.parametrize("changes", VARIANTS)
 def test_plotly_accepts_every_figure(changes: dict[str, Any]) -> None:
     for chart in drawing.charts(result_of(**changes)):
-        checked = go.Figure(chart.figure.to_dict())
+        checked = go.Figure(chart.figure)
 
-        assert json.loads(checked.to_json()) == json.loads(chart.figure.to_json())
+        assert json.loads(checked.to_json()) == chart.figure
 
 
 @pytest.mark.parametrize("changes", VARIANTS)
 def test_every_colour_is_a_light_one_of_the_palette(changes: dict[str, Any]) -> None:
     allowed = {light for light, _ in PALETTE.values()}
     for chart in drawing.charts(result_of(**changes)):
-        text = chart.figure.to_json()
+        text = json.dumps(chart.figure, allow_nan=False)
 
         assert set(re.findall(r"#[0-9a-fA-F]+", text)) <= allowed
         assert set(re.findall(r"rgba?\([^)]*\)", text)) <= {"rgba(0,0,0,0)"}
@@ -111,7 +111,7 @@ def test_a_baselines_p95_is_marked_only_where_no_line_would_show_it() -> None:
 @pytest.mark.parametrize("changes", VARIANTS)
 def test_a_figure_is_small_enough_to_send_at_every_turn_of_a_knob(changes: dict[str, Any]) -> None:
     for chart in drawing.charts(result_of(**changes)):
-        assert len(chart.figure.to_json()) < 50_000
+        assert len(json.dumps(chart.figure, allow_nan=False)) < 50_000
         assert len(chart.rows) <= drawing.MOST_STRETCHES + 5
 
 
@@ -123,7 +123,7 @@ def test_tables_have_a_value_for_every_column_and_charts_a_common_time_axis(chan
 
     for chart in pictures:
         assert all(len(row) == len(chart.columns) for row in chart.rows)
-        assert list(json.loads(chart.figure.to_json())["layout"]["xaxis"]["range"]) == [0, result.duration_s]
+        assert list(chart.figure["layout"]["xaxis"]["range"]) == [0, result.duration_s]
 
 
 @pytest.mark.parametrize("changes", VARIANTS)
@@ -139,7 +139,7 @@ def test_the_table_of_outcomes_counts_every_request_once(changes: dict[str, Any]
 def test_the_areas_hold_as_many_requests_as_the_table() -> None:
     chart = drawing.charts(result_of())[0]
 
-    drawn = json.loads(chart.figure.to_json())["data"]
+    drawn = chart.figure["data"]
 
     for column, trace in enumerate(drawn, start=2):
         area = sum(rate * (row[1] - row[0]) for rate, row in zip(trace["y"], chart.rows, strict=False))  # type: ignore[operator]
@@ -168,7 +168,7 @@ def test_states_are_drawn_where_they_were() -> None:
 
     breaker = [row[1:] for row in chart.rows if row[0] == "Breaker"]
     dependency = [row[1:] for row in chart.rows if row[0] == "Dependency"]
-    drawn = sum(length for trace in json.loads(chart.figure.to_json())["data"][:3] for length in trace["x"])
+    drawn = sum(length for trace in chart.figure["data"][:3] for length in trace["x"])
     assert [state for state, _, _ in breaker[:4]] == ["closed", "open", "half-open", "open"]
     assert dependency == [("healthy", 0, 20), ("dead", 20, 55), ("recovered", 55, 80)]
     assert drawn == pytest.approx(80)
@@ -211,3 +211,14 @@ def test_seconds_without_a_call_have_no_percentiles() -> None:
 
     refused_second = next(row for row in rows if row[0] == 25)
     assert refused_second[2:] == (None, None, None)
+
+
+def test_a_second_between_two_without_a_call_is_drawn_as_a_dot() -> None:
+    chart = drawing.charts(result_of())[2]
+
+    p50, dots = chart.figure["data"][0], chart.figure["data"][3]
+    held = [row[2] is not None for row in chart.rows]
+    alone = [i for i in range(1, len(held) - 1) if held[i] and not held[i - 1] and not held[i + 1]]
+    assert alone
+    assert dots["x"] == [p50["x"][i] for i in alone]
+    assert dots["y"] == [p50["y"][i] for i in alone]
