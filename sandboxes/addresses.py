@@ -92,8 +92,7 @@ def query(run: Run, **others: str) -> str:
 
 def differences(run: Run) -> dict[str, str]:
     """The parameters that are not at their default, as they are typed."""
-    defaults = run.simulation.params().model_dump(mode="json")
-    return {name: plain(value) for name, value in run.settings.items() if value != defaults[name]}
+    return {name: plain(value) for name, value in run.settings.items() if value != run.simulation.defaults[name]}
 
 
 def scope(request: HttpRequest) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from sandboxes import addresses, services
-from sandboxes.forms import plain
+from sandboxes.forms import told
 from sandboxes.services import Outcome, Part, Ready, Run, Waiting
-from sandboxes.simulations.spec import Choice, Knob, Params, knobs
+from sandboxes.simulations.spec import Params, Simulation, knobs
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Comparison:
     @property
     def turns(self) -> list[Turn]:
         """What was turned, from the baseline to the run."""
-        return turns(self.baseline.params, self.run.params) if self.baseline else []
+        return turns(self.run.simulation, self.baseline.params, self.run.params) if self.baseline else []
 
     @property
     def keep_address(self) -> str:
@@ -82,12 +82,13 @@ def compared(
     return outcome, Comparison(run, other, before)
 
 
-def turns(before: Params, now: Params) -> list[Turn]:
-    """The knobs in which two parameter sets of one simulation differ, in the order of declaration."""
+def turns(simulation: Simulation[Any, Any], before: Params, now: Params) -> list[Turn]:
+    """The knobs in which two parameter sets differ, in the order of declaration."""
+    pairs = ((name, knob, getattr(before, name), getattr(now, name)) for name, knob in knobs(simulation.params).items())
     return [
-        Turn(knob.label, _told(knob, getattr(before, name)), _told(knob, getattr(now, name)))
-        for name, knob in knobs(type(now)).items()
-        if getattr(before, name) != getattr(now, name)
+        Turn(knob.label, told(simulation, name, old), told(simulation, name, new))
+        for name, knob, old, new in pairs
+        if old != new
     ]
 
 
@@ -124,11 +125,3 @@ def _with(name: str, value: Any, change: Any) -> Any:
 
 def _minus(value: float | None, before: float | None) -> float | None:
     return None if value is None or before is None else value - before
-
-
-def _told(knob: Knob, value: Any) -> str:
-    if isinstance(value, Choice):
-        return value.label
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{plain(value)} {knob.unit}".strip()

@@ -155,6 +155,14 @@ def worded(simulation: Simulation[Any, Any], problem: Problem) -> str:
     return problem.message.replace(problem.name, f"“{labels[problem.name]}”", 1)
 
 
+def told(simulation: Simulation[Any, Any], name: str, value: Any) -> str:
+    """A parameter's value as a person reads it: "30 s", "No breaker", "on"."""
+    annotation = simulation.params.model_fields[name].annotation if name != "seed" else int
+    _, choices = _kind(annotation)
+    words = dict(choices).get(plain(value), plain(value))
+    return f"{words} {knobs(simulation.params)[name].unit}".rstrip() if name != "seed" else words
+
+
 def plain(value: Any) -> str:
     """A value as it is typed: 5 rather than 5.0, true rather than True."""
     if isinstance(value, bool):

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandboxes.forms import SEED, Control, controls, plain
+from sandboxes.forms import SEED, plain, told
 from sandboxes.models import TITLE_LENGTH
 from sandboxes.services import DEFAULT_SEED, Run
+from sandboxes.simulations.spec import Choice, Knob, knobs
 
 MOST_NAMED = 3
 
@@ -24,21 +25,20 @@ class Setting:
 
 def turned(run: Run, start: Mapping[str, Any] | None = None) -> list[Setting]:
     """The settings, seed included, that differ from `start` (the defaults unless given) and have an effect."""
-    before = {**run.simulation.params().model_dump(mode="json"), "seed": DEFAULT_SEED} | dict(start or {})
+    before = {"seed": DEFAULT_SEED, **(run.simulation.defaults if start is None else start)}
     now = {**run.settings, "seed": run.seed}
-    typed = {name: plain(value) for name, value in now.items()}
+    declared = {**knobs(run.simulation.params), "seed": SEED}
     return [
-        _setting(control)
-        for control in controls(run.simulation, typed, None, before)
-        if control.value != control.default and _has_effect(control, typed)
+        _setting(run, name, knob, now[name])
+        for name, knob in declared.items()
+        if now[name] != before[name] and _has_effect(knob, now)
     ]
 
 
 def title(run: Run) -> str:
     """A title for the run: the scenario it is or is closest to, and what is turned away from it."""
     turns = [("", turned(run))]
-    for scenario in run.simulation.scenarios:
-        start = run.simulation.parse(scenario.params).model_dump(mode="json")
+    for scenario, start in run.simulation.scenario_settings:
         # A scenario that only uses the defaults is told by its name when nothing is turned, and else left unsaid.
         if scenario.params or run.settings == start:
             turns.append((scenario.title, turned(run, start)))
@@ -49,25 +49,24 @@ def title(run: Run) -> str:
 
 def _listed(name: str, phrases: list[str]) -> str:
     """The name and the first phrases, as many as a title has room for, and how many more there are."""
-    for told in range(min(MOST_NAMED, len(phrases)), -1, -1):
-        parts = [part for part in [name, *phrases[:told]] if part]
+    for some in range(min(MOST_NAMED, len(phrases)), -1, -1):
+        parts = [part for part in [name, *phrases[:some]] if part]
         text = ", ".join([*parts[:1], *(_lower(part) for part in parts[1:])])
-        if left := len(phrases) - told:
+        if left := len(phrases) - some:
             text += f" and {left} more" if text else f"{left} knob{'s' if left > 1 else ''} turned"
         if len(text) <= TITLE_LENGTH:
             return text
     return name[:TITLE_LENGTH]
 
 
-def _setting(control: Control) -> Setting:
-    label = control.knob.label
-    value = dict(control.choices).get(control.value, control.value)
-    words = f"{value} {control.knob.unit}".strip()
-    return Setting(label, words, words if control.kind == "choice" else f"{label} {words}")
+def _setting(run: Run, name: str, knob: Knob, value: Any) -> Setting:
+    words = told(run.simulation, name, value)
+    is_choice = isinstance(getattr(run.params, name, None), Choice)
+    return Setting(knob.label, words, words if is_choice else f"{knob.label} {words}")
 
 
-def _has_effect(control: Control, typed: Mapping[str, str]) -> bool:
-    return control.knob is SEED or all(typed[name] in values for name, values in control.knob.shown_when.items())
+def _has_effect(knob: Knob, settings: Mapping[str, Any]) -> bool:
+    return all(plain(settings[name]) in values for name, values in knob.shown_when.items())
 
 
 def _lower(phrase: str) -> str:

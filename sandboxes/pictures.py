@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from sandboxes.batches import FAILED, Axis, Batch, Look
-from sandboxes.forms import plain
+from sandboxes.forms import plain, told
 from sandboxes.simulations.palette import TEMPLATE, light
-from sandboxes.simulations.spec import Choice, Metric, knobs
+from sandboxes.simulations.spec import Metric, knobs
 from sandboxes.simulations.statistics import Array, Moments, moments
 from sandboxes.sweeps import Sweep
 
@@ -104,19 +104,11 @@ def swept(look: Look, sweep: Sweep, address: str) -> Picture:
     }
 
 
-def label_of(batch: Batch, axis: Axis, value: Any) -> str:
-    """A value of an axis in the words of its knob."""
-    kind = batch.simulation.params.model_fields[axis.name].annotation
-    if isinstance(kind, type) and issubclass(kind, Choice):
-        return next(member.label for member in kind if member.value == value)
-    return ("on" if value else "off") if kind is bool else plain(value)
-
-
 def where(batch: Batch, point: Sequence[Any]) -> str:
     """A point in words: "Wait while open 10 s, Window 50 calls"."""
     declared = knobs(batch.simulation.params)
     parts = [
-        f"{declared[axis.name].label} {label_of(batch, axis, value)} {declared[axis.name].unit}".rstrip()
+        f"{declared[axis.name].label} {told(batch.simulation, axis.name, value)}"
         for axis, value in zip(batch.axes, point, strict=True)
     ]
     return ", ".join(parts)
@@ -294,7 +286,7 @@ def _axis(batch: Batch, axis: Axis) -> dict[str, Any]:
             **shape,
             "type": "category",
             "tickvals": _places(batch, axis),
-            "ticktext": [label_of(batch, axis, v) for v in axis.values],
+            "ticktext": [told(batch.simulation, axis.name, value) for value in axis.values],
         }
     steps = [b - a for a, b in pairwise(axis.values)]
     return {**shape, "type": "log"} if len(steps) > 1 and steps[-1] > 3 * steps[0] else shape

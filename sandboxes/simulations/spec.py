@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -220,6 +221,16 @@ class Simulation(Generic[P, R]):
     sweeps: tuple[SweepIdea, ...] = ()
     checks: tuple[Check, ...] = ()
     replay: Callable[[R], Replay] | None = None
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """Every parameter's default, as a plain JSON value."""
+        return self.params().model_dump(mode="json")
+
+    @cached_property
+    def scenario_settings(self) -> tuple[tuple[Scenario, Mapping[str, Any]], ...]:
+        """Each scenario with all its parameters, as plain JSON values."""
+        return tuple((one, self.parse(one.params).model_dump(mode="json")) for one in self.scenarios)
 
     @property
     def has_replay(self) -> bool:

@@ -102,9 +102,9 @@ def _page(request: HttpRequest, slug: str, kind: str, started: bool) -> HttpResp
         if isinstance(outcome, services.Failed):
             return exports.as_refusal(outcome, render(request, "sandboxes/notice.html", context))
         response = render(request, "sandboxes/many_result.html", context)
-        response["HX-Replace-Url"] = plan.address
+        response["HX-Replace-Url"] = f"{plan.address}&{STOPPED}=1" if stopped else plan.address
         return response
-    start = {**simulation.params().model_dump(mode="json"), SEED: services.DEFAULT_SEED}
+    start = {**simulation.defaults, SEED: services.DEFAULT_SEED}
     context |= {
         "groups": grouped(controls(simulation, given, refused, start)),
         "asked": _typed(request),
@@ -154,7 +154,7 @@ def _turns(plan: Plan | None, request: HttpRequest) -> list[Turn]:
     if plan is None or len(plan.batches) < 2:
         return []
     baseline, _ = addresses.baseline(plan.run.simulation, request.GET)
-    return turns(baseline, plan.run.params) if baseline else []
+    return turns(plan.run.simulation, baseline, plan.run.params) if baseline else []
 
 
 def _ideas(simulation: Simulation[Any, Any]) -> list[dict[str, str]]:

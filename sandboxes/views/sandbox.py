@@ -109,7 +109,7 @@ def _fragment(request: HttpRequest, outcome: services.Outcome | None, context: M
 def _instrument(
     simulation: Simulation[Any, Any], given: Mapping[str, str], refused: BadParams | None
 ) -> dict[str, Any]:
-    start = {**simulation.params().model_dump(mode="json"), SEED: services.DEFAULT_SEED}
+    start = {**simulation.defaults, SEED: services.DEFAULT_SEED}
     return {
         "groups": grouped(controls(simulation, given, refused, start)),
         "model_facts": facts(simulation),

@@ -24,12 +24,20 @@
   };
 
   // A figure is drawn in the light palette; each custom property of the style sheet knows both colours of a pair.
+  // Reading them makes the browser work out the style of a page that has just changed, so they are kept for each theme.
+  const palettes = new Map();
   const palette = () => {
+    const dark = isDark();
+    if (!palettes.has(dark)) palettes.set(dark, pairsOf(dark));
+    return palettes.get(dark);
+  };
+
+  const pairsOf = (dark) => {
     const style = getComputedStyle(document.documentElement);
     const pairs = new Map();
     for (const name of ["paper", "card", "ink", "soft", "line", "edge", "accent", "closed", "open", "half", "slow", "refused"]) {
       const pair = style.getPropertyValue(`--${name}`).match(/#[0-9a-f]{6}/gi);
-      if (pair) pairs.set(pair[0].toLowerCase(), isDark() ? pair[1] : pair[0]);
+      if (pair) pairs.set(pair[0].toLowerCase(), dark ? pair[1] : pair[0]);
     }
     return pairs;
   };
@@ -223,7 +231,7 @@
     const at_s = axis.p2l(Math.max(0, Math.min(axis._length, x)));
     scrubbed.dispatchEvent(new CustomEvent("halfopen:scrub", { bubbles: true, detail: { at_s, done } }));
   };
-  const REPLAYED = "[data-result]:has([data-replay]:not([data-old])) [data-chart]";
+  const REPLAYED = "[data-replaying] [data-chart]";
   const scrubbable = (event) => !event.button && event.target.closest?.(REPLAYED);
   for (const press of ["mousedown", "touchstart"]) {
     document.addEventListener(press, (event) => scrubbable(event) && event.stopPropagation(), { capture: true, passive: true });

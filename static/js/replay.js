@@ -172,6 +172,7 @@ const start = (root) => {
     cursor(null);
     const opener = result.querySelector("[data-replay-open]");
     root.remove();
+    result?.removeAttribute("data-replaying");
     opener?.focus();
   };
 
@@ -207,18 +208,23 @@ const start = (root) => {
     place.replaceChildren(go);
   }
   const gone = new AbortController();
+  const leave = () => {
+    gone.abort();
+    if (!result.querySelector("[data-replay]")) result.removeAttribute("data-replaying");
+  };
   const heard = (name, act) =>
-    result?.addEventListener(name, (event) => (root.isConnected ? act(event) : gone.abort()), { signal: gone.signal });
+    result?.addEventListener(name, (event) => (root.isConnected ? act(event) : leave()), { signal: gone.signal });
   heard("halfopen:scrub", (event) => {
     pause();
     show(nearest(event.detail.at_s), event.detail.done);
   });
   // The charts have been drawn anew: of the same run in another theme or size, or of another run.
   const compare = () => {
-    const other = result?.querySelector("[data-address]")?.dataset.address;
+    const other = result?.querySelector("[data-run-shown]")?.dataset.runShown;
     const old = other !== undefined && other !== root.dataset.run;
     stale.hidden = !old;
     root.toggleAttribute("data-old", old);
+    result?.toggleAttribute("data-replaying", !old);
     if (old) pause();
     cursor(old ? null : frames[current].at);
   };

@@ -300,3 +300,13 @@ def test_the_player_is_accessible_in_both_themes(new_context, axe, theme):
     scrub(page, 300)
 
     assert axe(page) == []
+
+
+def test_a_baseline_changes_nothing_about_which_run_is_replayed(page):
+    page.goto(f"{SANDBOX}?baseline=kind%3Dnone")
+    drawn(page)
+
+    page.get_by_role("link", name="Replay", exact=True).click()
+
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.get_by_text("The charts below are of another run now")).to_be_hidden()

@@ -129,14 +129,14 @@ def test_the_knobs_in_which_two_runs_differ_are_told_as_the_form_tells_them():
         {"wait_duration_in_open_state_s": 30, "automatic_transition_from_open_to_half_open_enabled": True}
     )
 
-    told = [(turn.label, turn.before, turn.now) for turn in turns(before, now)]
+    told = [(turn.label, turn.before, turn.now) for turn in turns(catalogue.CIRCUIT_BREAKER, before, now)]
 
     assert told == [
         ("Opens on", "No breaker", "Rates over the last calls"),
         ("Wait while open", "10 s", "30 s"),
         ("Half-open by timer", "off", "on"),
     ]
-    assert turns(now, now) == []
+    assert turns(catalogue.CIRCUIT_BREAKER, now, now) == []
 
 
 def test_differences_in_metrics_are_the_run_minus_its_baseline():
