@@ -1,5 +1,6 @@
 """The two queues and their manners. `interactive` answers a person who waits; `sweeps` does long work beside it."""
 
+import gc
 import os
 import warnings
 from typing import Any
@@ -74,3 +75,6 @@ def load_kernels(**_: Any) -> None:
     from sandboxes import services
 
     services.warm(services.Part.RESULT, services.Part.REPLAY)
+    # What is here now stays for good, so no collection has to look at it in the middle of somebody's run.
+    gc.collect()
+    gc.freeze()

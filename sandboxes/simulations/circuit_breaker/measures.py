@@ -107,7 +107,7 @@ def measure(result: CircuitBreakerResult) -> dict[str, float | None]:
     calls = result.outcome.size
     refused = count(result, REFUSED)
     good = calls - refused - count(result, FAILED)
-    p50_ms, p95_ms, p99_ms = (percentile_ms(result, percent) for percent in (50, 95, 99))
+    p50_ms, p95_ms, p99_ms = percentiles_ms(result, 50, 95, 99)
     return {
         "availability": 100 * good / calls if calls else None,
         "p95_ms": p95_ms,
@@ -143,10 +143,10 @@ def count(result: CircuitBreakerResult, outcome: int) -> int:
     return int(np.count_nonzero(result.outcome == outcome))
 
 
-def percentile_ms(result: CircuitBreakerResult, percent: float) -> float | None:
+def percentiles_ms(result: CircuitBreakerResult, *percents: float) -> list[float | None]:
     if not result.latency_s.size:
-        return None
-    return float(np.percentile(result.latency_s, percent)) * 1000
+        return [None] * len(percents)
+    return [float(value) * 1000 for value in np.percentile(result.latency_s, percents)]
 
 
 def wasted_caller_s(result: CircuitBreakerResult) -> float:
