@@ -9,11 +9,12 @@ pytestmark = pytest.mark.e2e
 VENDOR = Path(__file__).parents[2] / "static" / "vendor"
 
 
-def test_the_file_holds_the_rules_that_plotly_would_write(chromium):
+@pytest.mark.parametrize("bundle", ["basic", "cartesian"])
+def test_the_file_holds_the_rules_that_plotly_would_write(chromium, bundle):
     page = chromium.new_page()
     page.set_content("<p>A page without a policy</p>")
 
-    page.add_script_tag(path=VENDOR / "plotly-cartesian.min.js")
+    page.add_script_tag(path=VENDOR / f"plotly-{bundle}.min.js")
     written = page.evaluate(
         "[...document.getElementById('plotly.js-style-global').sheet.cssRules].map(rule => rule.cssText)"
     )

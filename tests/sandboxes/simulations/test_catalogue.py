@@ -170,3 +170,13 @@ def test_every_scenario_tells_its_own_story() -> None:
     stories = [explain(run(CIRCUIT_BREAKER.parse(scenario.params), 1)) for scenario in CIRCUIT_BREAKER.scenarios]
 
     assert len(set(stories)) == len(stories)
+
+
+@pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.slug)
+def test_a_run_is_drawn_by_plotlys_small_bundle(known: Any) -> None:
+    """It knows only these kinds of trace; another one needs the larger bundle in components/charts_head.html."""
+    charts = known.charts(known.run(known.parse({}), 1))
+
+    drawn = {trace["type"] for chart in charts for trace in chart.figure["data"]}
+
+    assert drawn <= {"scatter", "bar", "pie"}
