@@ -127,23 +127,19 @@ def axis_choices(simulation: Simulation[Any, Any]) -> list[tuple[str, list[AxisC
 
 def axis_fields(typed: Mapping[str, str]) -> list[AxisField]:
     """The two axes as they were typed, right or wrong."""
-    parts = ("", "_from", "_to", "_steps", "_spacing")
+    parts = ("", *(f"_{part}" for part, _ in AXIS_PARTS))
     return [AxisField(axis, label, *(typed.get(axis + part, "") for part in parts)) for axis, label in AXIS_LABELS]
 
 
 AXIS_LABELS = (("x", "Across"), ("y", "Upwards"))
+AXIS_PARTS = (("from", "From"), ("to", "To"), ("steps", "Values"), ("spacing", "Spacing"))
 # What the fields of a page of many runs are called there.
 MANY_LABELS = {
     "replications": "Seeds",
     "seeds": "Seeds per point",
     "metric": "Measure",
-    "x": "Across",
-    "y": "Upwards",
-    **{
-        f"{axis}_{part}": words for axis in "xy" for part, words in (("from", "From"), ("to", "To"), ("steps", "Steps"))
-    },
-    "x_spacing": "Spacing",
-    "y_spacing": "Spacing",
+    **dict(AXIS_LABELS),
+    **{f"{axis}_{part}": words for axis, _ in AXIS_LABELS for part, words in AXIS_PARTS},
 }
 
 

@@ -20,6 +20,7 @@ from sandboxes.simulations.statistics import Array, Moments, moments
 from sandboxes.sweeps import Sweep
 
 BAND_OPACITY = 0.22
+MOST_TICKS = 6
 Picture = dict[str, Any]
 
 
@@ -90,7 +91,7 @@ def swept(look: Look, sweep: Sweep, address: str) -> Picture:
     figure = draw(sweep, found, lost)
     return {
         "name": "sweep",
-        "title": sweep.metric.label,
+        "title": f"{sweep.metric.label} by {' and '.join(_label(sweep.batch, axis) for axis in sweep.batch.axes)}",
         "note": _note(sweep),
         "keys": (),
         "height_px": 320 if len(sweep.batch.axes) == 1 else 480,
@@ -104,14 +105,26 @@ def swept(look: Look, sweep: Sweep, address: str) -> Picture:
     }
 
 
-def where(batch: Batch, point: Sequence[Any]) -> str:
-    """A point in words: "Wait while open 10 s, Window 50 calls"."""
-    declared = knobs(batch.simulation.params)
-    parts = [
-        f"{declared[axis.name].label} {told(batch.simulation, axis.name, value)}"
-        for axis, value in zip(batch.axes, point, strict=True)
-    ]
-    return ", ".join(parts)
+def where(batch: Batch, point: Sequence[Any], axes: Sequence[int] | None = None) -> str:
+    """A point in words, or only these of its axes: "Wait while open 10 s, Opens on “No breaker”"."""
+    chosen = range(len(batch.axes)) if axes is None else axes
+    return ", ".join(_where(batch, batch.axes[number], point[number]) for number in chosen)
+
+
+def _where(batch: Batch, axis: Axis, value: Any) -> str:
+    label = _label(batch, axis)
+    words = told(batch.simulation, axis.name, value if _is_named(batch, axis) else _short(value))
+    # A line does not end between a number and its unit.
+    return f"{label} “{words}”" if _is_named(batch, axis) else f"{label} " + words.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _label(batch: Batch, axis: Axis) -> str:
+    return knobs(batch.simulation.params)[axis.name].label
+
+
+def _short(value: float) -> float:
+    """To three figures, and whole from a thousand on."""
+    return float(f"{value:.3g}") if abs(value) < 1000 else round(value)
 
 
 def _averaged(chart: Mapping[str, Any], lines: Sequence[tuple[Mapping[str, str], Array, Array, Array]]) -> Picture:
@@ -289,7 +302,11 @@ def _axis(batch: Batch, axis: Axis) -> dict[str, Any]:
             "ticktext": [told(batch.simulation, axis.name, value) for value in axis.values],
         }
     steps = [b - a for a, b in pairwise(axis.values)]
-    return {**shape, "type": "log"} if len(steps) > 1 and steps[-1] > 3 * steps[0] else shape
+    if len(steps) < 2 or steps[-1] < 3 * steps[0]:
+        return shape
+    # On a logarithmic axis Plotly names 20 and 50 by their first figure alone, so the values themselves are named.
+    named = axis.values[:: max(1, len(axis.values) // MOST_TICKS)]
+    return {**shape, "type": "log", "tickvals": list(named), "ticktext": [plain(_short(value)) for value in named]}
 
 
 def _unit_axis(metric: Metric) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sandboxes.batches import FAILED, Batch, Look, Standing
 from sandboxes.presentation import Figure, amount, paired_change, present_mean
 from sandboxes.services import Run
 from sandboxes.simulations.spec import Better, Params
-from sandboxes.simulations.statistics import Array, moments
+from sandboxes.simulations.statistics import Array, Moments, moments
 from sandboxes.sweeps import METRIC, SEEDS, Sweep
 
 
@@ -76,8 +76,11 @@ class Replications(Plan):
         if not before:
             return figures
         # By the same seeds, so each pair met the same traffic: the difference is surer than either mean.
-        paired = moments(here.values[0] - before[0].values[0])
-        return [replace(figure, change=paired_change(figure.metric, paired.at(i))) for i, figure in enumerate(figures)]
+        paired, first = moments(here.values[0] - before[0].values[0]), moments(before[0].values[0])
+        return [
+            replace(figure, change=paired_change(figure.metric, paired.at(place), first.at(place)))
+            for place, figure in enumerate(figures)
+        ]
 
     def pictures(self, standing: Standing) -> list[pictures.Picture]:
         here, *before = standing.looks
@@ -137,26 +140,45 @@ class SweepPlan(Plan):
 
     def explain(self, standing: Standing) -> str:
         metric, look = self.sweep.metric, standing.looks[0]
-        mean = moments(self._values(look)).mean
-        if not np.isfinite(mean).any():
+        found = moments(self._values(look))
+        if not np.isfinite(found.mean).any():
             return f"No run so far has a value for “{metric.label}”: {metric.undefined}." if look.done else ""
-        least, most = int(np.nanargmin(mean)), int(np.nanargmax(mean))
-        if mean[least] == mean[most]:
-            return f"“{metric.label}” is {amount(metric, mean[most])} everywhere."
+        least, most = np.nanmin(found.mean), np.nanmax(found.mean)
+        if np.isclose(least, most):
+            return f"“{metric.label}” is {amount(metric, most)} everywhere.{self._missing(look)}"
         ends = [("highest", most), ("lowest", least)]
         if metric.better is Better.LOWER:
             ends.reverse()
-        words = [
-            f"{word} at {pictures.where(self.batches[0], self.batches[0].points[place])}: {amount(metric, mean[place])}"
-            for word, place in ends
-        ]
-        lost = int((look.states == FAILED).all(axis=1).sum())
-        missing = (
-            f" {lost:,} of {len(self.batches[0].points):,} points are missing, because their runs failed."
-            if lost
-            else ""
-        )
-        return f"“{metric.label}” is {words[0]}; {words[1]}.{missing}"
+        told = [f"{word} at {self._at(found, value)}: {amount(metric, value)}" for word, value in ends]
+        return f"“{metric.label}” is {told[0]}; {told[1]}.{self._doubt(found, *ends[0])}{self._missing(look)}"
+
+    def _at(self, found: Moments, value: float) -> str:
+        """Where the mean is this value: the point, or what all such points have in common."""
+        batch = self.batches[0]
+        points = [batch.points[place] for place in np.flatnonzero(np.isclose(found.mean, value))]
+        if len(points) == 1:
+            return pictures.where(batch, points[0])
+        shared = [number for number in range(len(batch.axes)) if len({point[number] for point in points}) == 1]
+        if not shared:
+            return f"{len(points)} points, such as {pictures.where(batch, points[0])}"
+        return f"{pictures.where(batch, points[0], shared)} ({len(points)} points)"
+
+    def _doubt(self, found: Moments, word: str, value: float) -> str:
+        """How sure the first of the two ends is."""
+        if self.batches[0].seeds == 1:
+            return " Each point is one run, so a small difference may be chance."
+        low, high = found.interval()
+        first = int(np.flatnonzero(np.isclose(found.mean, value))[0])
+        near = np.isfinite(low) & (low <= high[first]) & (high >= low[first]) & ~np.isclose(found.mean, value)
+        others = int(np.count_nonzero(near))
+        if not others:
+            return ""
+        points = "1 other point" if others == 1 else f"{others:,} other points"
+        return f" {points} may be as {'high' if word == 'highest' else 'low'}: the 95 % intervals overlap."
+
+    def _missing(self, look: Look) -> str:
+        lost, points = int((look.states == FAILED).all(axis=1).sum()), len(self.batches[0].points)
+        return f" {lost:,} of {points:,} points are missing, because their runs failed." if lost else ""
 
     def as_json(self, standing: Standing) -> dict[str, Any]:
         found = moments(self._values(standing.looks[0]))

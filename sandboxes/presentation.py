@@ -29,6 +29,7 @@ class Change:
     words: str
     verdict: str = ""
     before: str = ""
+    sure: str = ""  # the 95 % interval of a mean difference
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,8 @@ def change(metric: Metric, value: float | None, before: float | None) -> Change:
     return Change(_signed(metric, difference), _verdict(metric, difference), " ".join(_told(metric, before)).strip())
 
 
-def paired_change(metric: Metric, paired: Moments) -> Change:
-    """The mean difference of runs from their baseline, pair by pair, with its 95 % interval."""
+def paired_change(metric: Metric, paired: Moments, before: Moments) -> Change:
+    """The mean difference of runs from their baseline, pair by pair, with its 95 % interval; `before`: its own mean."""
     if not paired.count:
         return Change("no pair to compare")
     low, high = (float(end) for end in paired.interval())
@@ -161,9 +162,10 @@ def paired_change(metric: Metric, paired: Moments) -> Change:
     if paired.count < 2:
         return Change(f"{mean}, one pair")
     between = f"95 %: {_signed(metric, low)} to {_signed(metric, high)}"
+    mean_before = " ".join(_told(metric, float(before.mean))).strip()
     if low <= 0 <= high:
-        return Change("same" if low == high else f"no sure difference, {between}")
-    return Change(f"{mean}, {between}", _verdict(metric, float(paired.mean)))
+        return Change("same") if low == high else Change("no sure difference", "", mean_before, between)
+    return Change(mean, _verdict(metric, float(paired.mean)), mean_before, between)
 
 
 def _signed(metric: Metric, difference: float) -> str:

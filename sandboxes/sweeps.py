@@ -64,12 +64,12 @@ def sweep(run: Run, asked: Mapping[str, str]) -> Sweep:
         raise BadParams(problems)
     batch = Batch(simulation, run.settings, run.seed, seeds, tuple(axes))
     if batch.runs > MOST_RUNS:
-        steps = " x ".join(f"{len(axis.values)} steps" for axis in axes)
+        steps = " x ".join(f"{len(axis.values)} values" for axis in axes)
         message = (
-            f"{steps} x {seeds} seeds are {batch.runs:,} runs; use at most {MOST_RUNS:,}: fewer steps or fewer seeds"
+            f"{steps} x {seeds} seeds are {batch.runs:,} runs; use at most {MOST_RUNS:,}: fewer values or fewer seeds"
         )
         raise BadParams((Problem(None, message),))
-    return Sweep(_bounded(batch, "fewer steps, fewer seeds"), metric)
+    return Sweep(_bounded(batch, "fewer values, fewer seeds"), metric)
 
 
 def axis(simulation: Simulation[Any, Any], name: str, asked: Mapping[str, str]) -> Axis:

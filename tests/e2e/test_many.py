@@ -61,7 +61,7 @@ def test_another_measure_is_drawn_at_once(page):
     page.get_by_label("Measure").select_option("p95_ms")
 
     expect(page).to_have_url(re.compile("metric=p95_ms"))
-    expect(page.locator("#run-sweep-title")).to_have_text("p95 latency")
+    expect(page.locator("#run-sweep-title")).to_have_text("p95 latency by Then dead for")
 
 
 def test_a_sweep_is_stopped_keeps_what_it_has_and_carries_on(page, running_house):

@@ -7,10 +7,11 @@ from dataclasses import replace
 from html import unescape
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
 from celery import current_app
 
-from sandboxes import batches, services
+from sandboxes import batches, plans, services
 from sandboxes.simulations import catalogue
 from sandboxes.views import many
 
@@ -108,7 +109,7 @@ def test_a_sweep_over_one_knob_is_a_line_with_a_band(client, at_once):
 
     assert chart["figure"]["data"][0]["fill"] == "toself"
     assert [row[0] for row in chart["rows"]] == ["1", "2", "3", "4"]
-    assert "highest at Then dead for 1 s" in text(response)
+    assert "highest at Then dead for 1\N{NO-BREAK SPACE}s" in text(response)
 
 
 def test_a_sweep_over_two_knobs_is_a_map_whose_cells_open_their_run(client, at_once):
@@ -298,3 +299,37 @@ def test_a_batch_can_be_kept_as_an_experiment_with_its_page(client, at_once):
     assert kept
     assert kept[1].startswith(f"{ADDRESS}sweep/?")
     assert "y=kind" in kept[1]
+
+
+def told(client, values, metric="availability", seeds=1, **axes):
+    """The sentence on a sweep whose runs come out as `values`, one list of seeds for each point."""
+    simulation = catalogue.simulation("circuit-breaker")
+    run = services.Run(simulation, simulation.parse({}))
+    plan = plans.sweep(run, {"metric": metric, "seeds": str(seeds), **axes}, None)
+    measures = np.full((len(values), seeds, len(simulation.metrics)), np.nan)
+    measures[:, :, 0] = np.reshape(values, (len(values), seeds))
+    look = batches.Look(plan.batches[0], measures, np.full((len(values), seeds), batches.DONE, np.uint8))
+    return plan.explain(batches.Standing((look,))).replace("\N{NO-BREAK SPACE}", " ")
+
+
+TWO = {"x": "dead_s", "x_from": "10", "x_to": "20", "x_steps": "2"}
+BY_KIND = {**TWO, "y": "automatic_transition_from_open_to_half_open_enabled"}
+
+
+def test_a_tie_is_told_by_what_its_points_share(client):
+    shared = told(client, [50, 50, 60, 60], **BY_KIND)
+    crossed = told(client, [50, 60, 60, 50], **BY_KIND)
+
+    assert "highest at Then dead for 20 s (2 points): 60.0 %; lowest at Then dead for 10 s (2 points): 50.0 %" in shared
+    assert "highest at 2 points, such as Then dead for 10 s, Half-open by timer “on”: 60.0 %" in crossed
+    assert told(client, [50, 50], **TWO) == "“Available” is 50.0 % everywhere."
+
+
+def test_a_best_point_that_is_not_clearly_apart_says_so(client):
+    near = told(client, [[50, 60], [51, 61]], seeds=2, **TWO)
+    apart = told(client, [[50, 50.1], [90, 90.1]], seeds=2, **TWO)
+    single = told(client, [50, 60], **TWO)
+
+    assert "1 other point may be as high: the 95 % intervals overlap." in near
+    assert "overlap" not in apart
+    assert "Each point is one run, so a small difference may be chance." in single

@@ -64,7 +64,7 @@ def test_a_replay_is_computed_once_and_apart_from_its_run(client, worker):
 def test_the_run_leads_to_its_replay_with_and_without_scripts(client, worker):
     page = text(client.get(RUN, SHORT))
 
-    link = re.search(r'<a class="btn" href="([^"]+)" data-replay-open hx-get="([^"]+)"', page)
+    link = re.search(r'<a class="btn quiet" href="([^"]+)" data-replay-open hx-get="([^"]+)"', page)
     assert link
     assert link[1] == link[2] == f"{REPLAY}?healthy_s=2&dead_s=3&recovered_s=2&arrival_rate_per_s=40"
     assert 'id="run-replay"' in page

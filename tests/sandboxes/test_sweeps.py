@@ -56,7 +56,7 @@ def test_values_are_short_enough_to_be_typed():
         ({"y": "rain"}, "y is rain; use one of"),
         ({"metric": "charm"}, "metric is charm; use one of availability, p95_ms"),
         ({"seeds": "201"}, "seeds is 201; use a whole number from 1 to 200"),
-        ({"x_steps": "100", "seeds": "200"}, "100 steps x 200 seeds are 20,000 runs; use at most 10,000"),
+        ({"x_steps": "100", "seeds": "200"}, "100 values x 200 seeds are 20,000 runs; use at most 10,000"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_value_and_what_is_allowed(asked, says):
@@ -69,7 +69,7 @@ def test_what_is_wrong_is_named_with_its_value_and_what_is_allowed(asked, says):
 def test_too_many_requests_are_refused_before_any_is_simulated():
     busy = Run(RUN.simulation, RUN.simulation.parse({"arrival_rate_per_s": 2000, "dead_s": 300, "healthy_s": 300}))
 
-    with pytest.raises(BadParams, match=r"10,000 runs have about .* requests; use at most 2,000,000,000: fewer steps"):
+    with pytest.raises(BadParams, match=r"10,000 runs have about .* requests; use at most 2,000,000,000: fewer values"):
         sweeps.sweep(busy, {"x": "failure_rate_threshold", "x_steps": "100", "seeds": "100"})
 
 
