@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Any
 
@@ -59,102 +60,113 @@ def picture_csv(request: HttpRequest, slug: str, kind: str, name: str) -> HttpRe
     """The numbers behind one picture, as far as there are any yet."""
     if kind not in PLANS:
         raise Http404(f"There is no page {kind} here.")
-    _, _, _, plan, refused = _asked(request, slug, kind, started=True)
-    if plan is None:
-        return HttpResponse(f"{refused}\n", status=400, content_type="text/plain; charset=utf-8")
-    standing = batches.standing(plan.batches, WAIT_S, visitor=request)
+    asked = _asked(request, slug, kind, started=True)
+    if asked.plan is None:
+        return HttpResponse(f"{asked.refused}\n", status=400, content_type="text/plain; charset=utf-8")
+    standing = batches.standing(asked.plan.batches, WAIT_S, visitor=request)
     if isinstance(standing, services.Failed):
         return exports.refused_file(standing)
     if not standing.done:
         return exports.not_yet()
-    picture = next((picture for picture in plan.pictures(standing) if picture["name"] == name), None)
+    picture = next((picture for picture in asked.plan.pictures(standing) if picture["name"] == name), None)
     if picture is None:
         raise Http404(f"There is no picture called {name} here.")
     return exports.csv_file(f"{slug}-{kind}-{name}", picture["columns"], picture["rows"])
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What an address asks for: a plan, or what is wrong, or neither where nothing has been chosen yet."""
+
+    simulation: Simulation[Any, Any]
+    given: Mapping[str, str]  # of the parameters
+    typed: Mapping[str, str]  # of the rest
+    ignored: list[str]
+    run: Run | None
+    baseline: Params | None
+    plan: Plan | None = None
+    refused: BadParams | None = None
+
+    @property
+    def pin(self) -> dict[str, str]:
+        return addresses.pin(self.simulation, self.baseline)
+
+    @property
+    def turns(self) -> list[Turn]:
+        """What was turned from the baseline to the run, where the two are compared."""
+        if self.baseline is None or self.plan is None or len(self.plan.batches) < 2:
+            return []
+        return turns(self.simulation, self.baseline, self.plan.run.params)
+
+
+def _asked(request: HttpRequest, slug: str, kind: str, started: bool) -> Asked:
+    simulation = addresses.simulation_or_404(slug)
+    given, ignored = addresses.given(simulation, request.GET, *sweeps.RESERVED, STOPPED, BASELINE)
+    typed = {name: str(request.GET[name]).strip() for name in sweeps.RESERVED if name in request.GET}
+    # A baseline that cannot be run is told on the page of one run; here it is left aside.
+    baseline, _ = addresses.baseline(simulation, request.GET)
+    run, refused = addresses.wanted(simulation, given)
+    asked = Asked(simulation, given, typed, ignored, run, baseline, refused=refused)
+    if run is None or not started:
+        return asked
+    try:
+        return replace(asked, plan=PLANS[kind](run, typed, baseline))
+    except BadParams as error:
+        return replace(asked, refused=error)
+
+
 def _page(request: HttpRequest, slug: str, kind: str, started: bool) -> HttpResponse:
-    simulation, given, ignored, plan, refused = _asked(request, slug, kind, started)
-    stopped = STOPPED in request.GET
+    asked = _asked(request, slug, kind, started)
+    plan, refused, stopped = asked.plan, asked.refused, STOPPED in request.GET
     wait_s = 0.0 if stopped or POLL in request.GET else WAIT_S
     outcome = batches.standing(plan.batches, wait_s, not stopped, request) if plan else None
     if exports.wants_json(request):
         return exports.many_as_json(plan, outcome, refused)
     context: dict[str, Any] = {
-        "simulation": simulation,
+        "simulation": asked.simulation,
         "kind": kind,
         "plan": plan,
         "address": plan.address if plan else "",
-        "problems": [worded(simulation, problem) for problem in refused.problems] if refused else [],
-        "ignored": ignored,
+        "problems": [worded(asked.simulation, problem) for problem in refused.problems] if refused else [],
+        "ignored": asked.ignored,
         "stopped": stopped,
         "scope": "run",
         "answer_id": token_hex(4),
-        "run_query": _run_query(simulation, given, request),
-        "pin": _pin(simulation, request),
-        "turns": _turns(plan, request),
+        "run_query": addresses.query(asked.run, **asked.pin) if asked.run else "",
+        "pin": asked.pin,
+        "turns": asked.turns,
         "save_form": blank(plan.run, plan.address, "run") if plan else None,
         **_told(plan, outcome),
     }
     if request.headers.get("HX-Request") == "true":
-        if plan is None:
-            return render(request, "sandboxes/refusal.html", context, status=422)
-        if isinstance(outcome, services.Failed):
-            return exports.as_refusal(outcome, render(request, "sandboxes/notice.html", context))
-        response = render(request, "sandboxes/many_result.html", context)
-        response["HX-Replace-Url"] = f"{plan.address}&{STOPPED}=1" if stopped else plan.address
-        return response
-    start = {**simulation.defaults, SEED: services.DEFAULT_SEED}
-    context |= {
-        "groups": grouped(controls(simulation, given, refused, start)),
-        "asked": _typed(request),
-        "choices": axis_choices(simulation),
-        "axes": axis_fields(_typed(request)),
-        "limits": {name: getattr(sweeps, name) for name in LIMITS},
-        "spacings": sweeps.SPACINGS,
-        "ideas": _ideas(simulation),
-    }
-    page = render(request, "sandboxes/many.html", context, status=400 if refused else 200)
+        return _fragment(request, plan, outcome, context)
+    page = render(request, "sandboxes/many.html", context | _form(asked), status=400 if refused else 200)
     return exports.as_refusal(outcome, page) if isinstance(outcome, services.Failed) else page
 
 
-def _asked(
-    request: HttpRequest, slug: str, kind: str, started: bool
-) -> tuple[Simulation[Any, Any], dict[str, str], list[str], Plan | None, BadParams | None]:
-    """The simulation, what was given of its parameters, what means nothing here, and the plan or what is wrong."""
-    simulation = addresses.simulation_or_404(slug)
-    given, ignored = addresses.given(simulation, request.GET, *sweeps.RESERVED, STOPPED, BASELINE)
-    # One that cannot be run is told on the page of one run; here it is left aside.
-    baseline, _ = addresses.baseline(simulation, request.GET)
-    run, refused = addresses.wanted(simulation, given)
-    if run is None or not started:
-        return simulation, given, ignored, None, refused
-    try:
-        return simulation, given, ignored, PLANS[kind](run, _typed(request), baseline), None
-    except BadParams as error:
-        return simulation, given, ignored, None, error
+def _fragment(
+    request: HttpRequest, plan: Plan | None, outcome: batches.Standing | services.Failed | None, context: dict[str, Any]
+) -> HttpResponse:
+    if plan is None:
+        return render(request, "sandboxes/refusal.html", context, status=422)
+    if isinstance(outcome, services.Failed):
+        return exports.as_refusal(outcome, render(request, "sandboxes/notice.html", context))
+    response = render(request, "sandboxes/many_result.html", context)
+    response["HX-Replace-Url"] = f"{plan.address}&{STOPPED}=1" if context["stopped"] else plan.address
+    return response
 
 
-def _typed(request: HttpRequest) -> dict[str, str]:
-    """What was typed besides the parameters."""
-    return {name: str(request.GET[name]).strip() for name in sweeps.RESERVED if name in request.GET}
-
-
-def _run_query(simulation: Simulation[Any, Any], given: Mapping[str, str], request: HttpRequest) -> str:
-    run, _ = addresses.wanted(simulation, given)
-    return addresses.query(run, **_pin(simulation, request)) if run else ""
-
-
-def _pin(simulation: Simulation[Any, Any], request: HttpRequest) -> dict[str, str]:
-    return addresses.pin(simulation, addresses.baseline(simulation, request.GET)[0])
-
-
-def _turns(plan: Plan | None, request: HttpRequest) -> list[Turn]:
-    """What was turned from the baseline to the run, where the two are compared."""
-    if plan is None or len(plan.batches) < 2:
-        return []
-    baseline, _ = addresses.baseline(plan.run.simulation, request.GET)
-    return turns(plan.run.simulation, baseline, plan.run.params) if baseline else []
+def _form(asked: Asked) -> dict[str, Any]:
+    start = {**asked.simulation.defaults, SEED: services.DEFAULT_SEED}
+    return {
+        "groups": grouped(controls(asked.simulation, asked.given, asked.refused, start)),
+        "asked": asked.typed,
+        "choices": axis_choices(asked.simulation),
+        "axes": axis_fields(asked.typed),
+        "limits": {name: getattr(sweeps, name) for name in LIMITS},
+        "spacings": sweeps.SPACINGS,
+        "ideas": _ideas(asked.simulation),
+    }
 
 
 def _ideas(simulation: Simulation[Any, Any]) -> list[dict[str, str]]:
