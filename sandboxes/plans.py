@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from sandboxes import addresses, pictures, sweeps
 from sandboxes.addresses import BASELINE
-from sandboxes.batches import FAILED, Batch, Look, Standing
+from sandboxes.batches import DONE, FAILED, Batch, Look, Standing
 from sandboxes.presentation import Figure, amount, paired_change, present_mean
 from sandboxes.services import Run
 from sandboxes.simulations.spec import Better, Params
@@ -150,7 +150,13 @@ class SweepPlan(Plan):
         if metric.better is Better.LOWER:
             ends.reverse()
         told = [f"{word} at {self._at(found, value)}: {amount(metric, value)}" for word, value in ends]
-        return f"“{metric.label}” is {told[0]}; {told[1]}.{self._doubt(found, *ends[0])}{self._missing(look)}"
+        undefined = int(((found.count == 0) & (look.states == DONE).any(axis=1)).sum())
+        never = (
+            f" At {undefined:,} point{'s' if undefined > 1 else ''} it has no value ({metric.undefined})."
+            if undefined
+            else ""
+        )
+        return f"“{metric.label}” is {told[0]}; {told[1]}.{self._doubt(found, *ends[0])}{never}{self._missing(look)}"
 
     def _at(self, found: Moments, value: float) -> str:
         """Where the mean is this value: the point, or what all such points have in common."""

@@ -16,6 +16,8 @@ from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.spec import Better, Metric, Simulation
 from sandboxes.simulations.statistics import Moments
 
+# A line does not end between the two.
+SURE = "95\N{NO-BREAK SPACE}%"
 SECONDS = {"s": 1.0, "ms": 0.001}
 SCRIPT_ESCAPES = (("<", "\\u003C"), (">", "\\u003E"), ("&", "\\u0026"))
 SIZES = ((140, "s"), (210, "m"), (300, "l"))
@@ -90,7 +92,7 @@ def present_mean(metric: Metric, found: Moments, runs: int) -> Figure:
         return Figure(metric, metric.undefined if runs else "–", "", f"in all {runs} runs" if runs > 1 else "")
     low, high = found.interval()
     mean = _figure(metric, float(found.mean))
-    sure = f"95 %: {_between(metric, float(low), float(high))}" if count > 1 else "one run"
+    sure = f"{SURE}: {_between(metric, float(low), float(high))}" if count > 1 else "one run"
     some = f", from the {count} of {runs} runs that have a value" if count < runs else ""
     return replace(mean, sure=sure + some)
 
@@ -161,7 +163,7 @@ def paired_change(metric: Metric, paired: Moments, before: Moments) -> Change:
     mean = _signed(metric, float(paired.mean))
     if paired.count < 2:
         return Change(f"{mean}, one pair")
-    between = f"95 %: {_signed(metric, low)} to {_signed(metric, high)}"
+    between = f"{SURE}: {_signed(metric, low)} to {_signed(metric, high)}"
     mean_before = " ".join(_told(metric, float(before.mean))).strip()
     if low <= 0 <= high:
         return Change("same") if low == high else Change("no sure difference", "", mean_before, between)

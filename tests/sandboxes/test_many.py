@@ -71,7 +71,7 @@ def test_replications_show_means_with_intervals_bands_and_each_run(client, at_on
     page = text(response)
 
     assert "8 runs." in page
-    assert re.search(r"95 %: [\d.]+ to [\d.]+ %", page)
+    assert re.search(r"95\s%: [\d.]+ to [\d.]+ %", page)
     charts = drawn(response)
     assert list(charts) == ["outcomes", "states", "latency", "runs"]
     assert any(trace.get("fill") == "toself" for trace in charts["outcomes"]["figure"]["data"])
@@ -333,3 +333,9 @@ def test_a_best_point_that_is_not_clearly_apart_says_so(client):
     assert "1 other point may be as high: the 95 % intervals overlap." in near
     assert "overlap" not in apart
     assert "Each point is one run, so a small difference may be chance." in single
+
+
+def test_points_where_a_number_has_no_value_are_told(client):
+    values = [10, np.nan, 30]
+
+    assert "At 1 point it has no value" in told(client, values, **{**TWO, "x_steps": "3"})
