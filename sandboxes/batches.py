@@ -3,15 +3,16 @@
 A batch is a grid of points, each run with the same seeds, so that a difference between points is the parameters' doing.
 Like a run it is its content, kept in Redis under its hash for a while, and losing it costs a recomputation and nothing
 else. It is computed in pieces of a fraction of a second by *chains* on the queue `sweeps`: a chain is a task that takes
-the next free piece, again and again, and after a second puts itself at the end of the queue, so that several batches
-share the workers and more workers finish sooner. Each piece is spread over the whole grid (every so-manyth run), so the
-picture of a batch that is still running is a coarse one of the whole.
+the next free piece, again and again, and after half a second puts itself at the end of the queue, so that several
+batches share the workers and more workers finish sooner. Each piece is spread over the whole grid, so the picture of a
+batch that is still running is a coarse one of the whole.
 
     batch:<key>             hash: r<piece> its numbers ("" if it is given up), c<piece> and "charts" what its curves are
+    batch:<key>:next        counts the pieces that were taken for the first time
     batch:<key>:tries       hash: piece -> how often it was taken
     batch:<key>:leases      hash: piece -> "<until> <chain>" while a chain is at it
     batch:<key>:wanted      held while somebody looks on; the chains of a batch nobody looks at end
-    batch:<key>:alive       held by whoever started chains, and by the chains as they work
+    batch:<key>:alive       held by whoever started chains, and renewed by these as they work and as they queue again
     batch:<key>:generation  counts how often chains were started; those of an earlier time end
 """
 
@@ -21,10 +22,11 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import Enum
 from functools import cached_property
 from hashlib import sha256
 from itertools import product
-from math import ceil, prod
+from math import ceil, gcd, prod
 from secrets import token_hex
 from typing import Any, cast
 
@@ -49,16 +51,18 @@ log = structlog.get_logger(__name__)
 Field = bytes | bytearray | memoryview | str | int | float
 
 KEPT_S = 30 * 60
-WANTED_KEPT_S = 5
-ALIVE_KEPT_S = 10
+# Stopping is looking no more; chains notice after this long.
+WANTED_KEPT_S = 3
 # Longer than a task's hard time limit: whoever holds a lease beyond it is gone.
 LEASE_S = 45
 MOST_TRIES = 2
 # A chain works about this long before it lets others have a turn.
-SLICE_S = 1.0
-CHAINS = 16
-CHAIN_KEPT_S = 60
+SLICE_S = 0.5
+CHAINS = 8
+# A chain that waits for its turn any longer is dropped, and whoever looks on then starts new ones.
+CHAIN_KEPT_S = ALIVE_KEPT_S = 120
 LONGEST_QUEUE = 400
+ALL_FAILED_KEPT_S = 10
 # A piece holds about this many requests (a tenth of a second or two), and there are enough pieces for every worker.
 PIECE_REQUESTS = 400_000
 MOST_RUNS_IN_A_PIECE = 64
@@ -66,25 +70,38 @@ FEWEST_PIECES = 16
 
 PENDING, DONE, FAILED = 0, 1, 2
 
-# The next piece to work on, or -1. Free is what has no result, and no lease but an expired one, or one of this very
-# chain, which then died and was started again. What has been tried often enough is given up.
+# The next piece to work on, or -1: one that nobody has taken yet, and when there are none, one that is free again. Free
+# is what has no result, and no lease but an expired one, or one of this very chain, which then died and was started
+# again. What has been tried often enough is given up.
 TAKE = """
+local results, tries, leases, next_one = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local pieces, chain, lease_s, most, kept_s = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local now = tonumber(redis.call('time')[1])
-for piece = 0, ARGV[1] - 1 do
-  if redis.call('hexists', KEYS[1], 'r' .. piece) == 0 then
-    local lease = redis.call('hget', KEYS[3], piece)
-    local till, holder = 0, ARGV[2]
-    if lease then till, holder = string.match(lease, '(%d+) (.+)') end
-    if holder == ARGV[2] or tonumber(till) <= now then
-      if redis.call('hincrby', KEYS[2], piece, 1) <= tonumber(ARGV[4]) then
-        redis.call('hset', KEYS[3], piece, (now + ARGV[3]) .. ' ' .. ARGV[2])
-        return piece
-      end
-      redis.call('hset', KEYS[1], 'r' .. piece, '')
-    end
+local function taken(piece)
+  if redis.call('hexists', results, 'r' .. piece) == 1 then return false end
+  local lease = redis.call('hget', leases, piece)
+  local till, holder = 0, chain
+  if lease then till, holder = string.match(lease, '(%d+) (.+)') end
+  if holder ~= chain and tonumber(till) > now then return false end
+  if redis.call('hincrby', tries, piece, 1) > most then
+    redis.call('hset', results, 'r' .. piece, '')
+    return false
   end
+  redis.call('hset', leases, piece, (now + lease_s) .. ' ' .. chain)
+  return true
 end
-return -1
+local found = -1
+while found < 0 do
+  local fresh = redis.call('incr', next_one) - 1
+  if fresh >= pieces then break end
+  if taken(fresh) then found = fresh end
+end
+for piece = 0, pieces - 1 do
+  if found >= 0 then break end
+  if taken(piece) then found = piece end
+end
+for _, key in ipairs(KEYS) do redis.call('expire', key, kept_s) end
+return found
 """
 
 
@@ -140,16 +157,30 @@ class Batch:
     @cached_property
     def requests(self) -> int:
         """About how many requests all runs simulate together, from the corners of the grid."""
-        corners = list(product(*({axis.values[0], axis.values[-1]} for axis in self.axes)))
+        corners = list(product(*(_ends(axis) for axis in self.axes)))
         each = [self.simulation.requests(self.simulation.parse(self.settings_at(corner))) for corner in corners]
         return round(self.runs * sum(each) / len(each))
 
     @cached_property
-    def pieces(self) -> int:
-        """Into how many pieces the runs are dealt; piece i has the runs i, i + pieces, i + 2 x pieces..."""
+    def runs_in_a_piece(self) -> int:
         by_size = max(1, PIECE_REQUESTS * self.runs // max(1, self.requests))
-        in_a_piece = min(by_size, MOST_RUNS_IN_A_PIECE, ceil(self.runs / FEWEST_PIECES))
-        return ceil(self.runs / in_a_piece)
+        return min(by_size, MOST_RUNS_IN_A_PIECE, ceil(self.runs / FEWEST_PIECES))
+
+    @property
+    def pieces(self) -> int:
+        """Into how many pieces the runs are dealt."""
+        return ceil(self.runs / self.runs_in_a_piece)
+
+    @cached_property
+    def dealt(self) -> NDArray[np.int64]:
+        """The runs in the order in which they are worked off, shape (runs,): evenly over the grid, from the start.
+
+        Each is a golden section of the whole from the one before; the step shares no divisor with the number of runs,
+        nor then with the length of any axis, so that no column or row is left for later.
+        """
+        golden = round(self.runs * (5**0.5 - 1) / 2)
+        step = next(step for step in range(max(1, golden), 2 * self.runs + 2) if gcd(step, self.runs) == 1)
+        return np.arange(self.runs) * step % self.runs
 
     def settings_at(self, point: Sequence[Any]) -> dict[str, Any]:
         """All parameters at a point of the grid."""
@@ -158,8 +189,14 @@ class Batch:
     def seed_of(self, run: int) -> int:
         return (self.seed + run % self.seeds) % (LARGEST_SEED + 1)
 
-    def runs_of(self, piece: int) -> range:
-        return range(piece, self.runs, self.pieces)
+    def runs_of(self, piece: int) -> NDArray[np.int64]:
+        return self.dealt[piece * self.runs_in_a_piece : (piece + 1) * self.runs_in_a_piece]
+
+
+def _ends(axis: Axis) -> tuple[Any, ...]:
+    """The first and the last of some numbers; of named values, all."""
+    is_number = not isinstance(axis.values[0], (str, bool))
+    return (axis.values[0], axis.values[-1]) if is_number else axis.values
 
 
 def batch_of(spec: Mapping[str, Any]) -> Batch:
@@ -236,29 +273,39 @@ class Standing:
         return max(known) if known and len(known) == len(each) else None
 
 
+class Manner(Enum):
+    """How to look at a batch."""
+
+    ASK = "ask"  # and keep workers at it
+    READ = "read"  # as it stands
+
+
 def standing(
-    batches: Sequence[Batch], wait_s: float = 0.0, go_on: bool = True, visitor: HttpRequest | None = None
+    batches: Sequence[Batch],
+    wait_s: float = 0.0,
+    manner: Manner = Manner.ASK,
+    visitor: HttpRequest | None = None,
 ) -> Standing | services.Failed:
     """`look` at each; they share `wait_s`."""
     deadline = time.monotonic() + wait_s
-    if go_on and wait_s:
+    if wait_s:
         for batch in batches[1:]:
-            look(batch, visitor=visitor)  # all are begun before one is waited for
-    looks = [look(batch, max(0.0, deadline - time.monotonic()), go_on, visitor) for batch in batches]
+            look(batch, 0.0, manner, visitor)  # all are begun before one is waited for
+    looks = [look(batch, max(0.0, deadline - time.monotonic()), manner, visitor) for batch in batches]
     failed = next((outcome for outcome in looks if isinstance(outcome, services.Failed)), None)
     return failed or Standing(tuple(outcome for outcome in looks if isinstance(outcome, Look)))
 
 
 def look(
-    batch: Batch, wait_s: float = 0.0, go_on: bool = True, visitor: HttpRequest | None = None
+    batch: Batch, wait_s: float = 0.0, manner: Manner = Manner.ASK, visitor: HttpRequest | None = None
 ) -> Look | services.Failed:
-    """The batch as it stands; unless `go_on` is false, workers are kept at it while somebody looks.
+    """The batch as it stands.
 
     Returns as soon as it is complete, after at most `wait_s` seconds. A batch that nobody has begun costs the `visitor`
     a token for each of its runs (sandboxes.limits); None is nobody's request.
     """
     try:
-        at_work = _ask(batch, visitor) if go_on else _leave(batch)
+        at_work = _ask(batch, visitor) if manner is Manner.ASK else False
         if isinstance(at_work, services.Failed):
             return at_work
         with services.place_to_wait() as may_wait:
@@ -272,24 +319,29 @@ def look(
 
 
 def work(spec: Mapping[str, Any], generation: int, chain: str) -> str:
-    """In a worker: take pieces for about a second.
+    """In a worker: take pieces for a while.
 
     Returns "more" when there is more to do, "finished" when nothing is left to take, "left" when nobody looks on or
     other chains have been started since.
     """
     batch, until = batch_of(spec), time.monotonic() + SLICE_S
     name, store = f"batch:{batch.key}", connection()
-    while time.monotonic() < until:
+    while True:
         wanted, current = store.mget(f"{name}:wanted", f"{name}:generation")
-        if not wanted or int(current or 0) != generation:
+        if int(current or 0) != generation:
+            return "left"  # what the newer chains hold is theirs
+        if not wanted:
             store.delete(f"{name}:alive")
             return "left"
         store.set(f"{name}:alive", b"1", ex=ALIVE_KEPT_S)
-        piece = int(store.eval(TAKE, 3, *_hashes(name), batch.pieces, chain, LEASE_S, MOST_TRIES))
+        piece = int(store.eval(TAKE, 4, *_keys(name), batch.pieces, chain, LEASE_S, MOST_TRIES, KEPT_S))
         if piece < 0:
+            # Should another chain have died over its piece, new ones may start once its lease is over.
+            store.expire(f"{name}:alive", LEASE_S)
             return "finished"
         _work_on(batch, piece)
-    return "more"
+        if time.monotonic() > until:
+            return "more"
 
 
 def _ask(batch: Batch, visitor: HttpRequest | None) -> bool | services.Failed:
@@ -300,16 +352,28 @@ def _ask(batch: Batch, visitor: HttpRequest | None) -> bool | services.Failed:
         return False
     if not store.set(f"{name}:alive", b"1", ex=ALIVE_KEPT_S, nx=True):
         return True
-    if store.llen("sweeps") > LONGEST_QUEUE:
+    try:
+        started = _start(batch, visitor)
+    except Exception:
         store.delete(f"{name}:alive")
+        raise
+    if started is not True:
+        store.delete(f"{name}:alive")
+    return started
+
+
+def _start(batch: Batch, visitor: HttpRequest | None) -> bool | services.Failed:
+    """Start chains, if there is room in the queue and the visitor has the tokens for what nobody has begun."""
+    name, store = f"batch:{batch.key}", connection()
+    if store.llen("sweeps") > LONGEST_QUEUE:
         return False
     if visitor is not None and not store.exists(name) and (wait_s := limits.take(visitor, "sweeps", batch.runs)):
-        store.delete(f"{name}:alive")
         return services.too_many(wait_s)
     generation = store.incr(f"{name}:generation")
     store.expire(f"{name}:generation", KEPT_S)
     # The pace is measured from here: what was there before, and when.
     store.hset(name, "since", f"{time.time()} {_counted(batch)}")
+    store.expire(name, KEPT_S)
     for _ in range(min(CHAINS, batch.pieces)):
         go_on(batch.spec, generation, token_hex(8))
     return True
@@ -320,13 +384,8 @@ def go_on(spec: Mapping[str, Any], generation: int, chain: str) -> None:
     current_app.send_task("sandboxes.tasks.work", (spec, generation, chain), queue="sweeps", expires=CHAIN_KEPT_S)
 
 
-def _leave(batch: Batch) -> bool:
-    connection().delete(f"batch:{batch.key}:wanted")
-    return False
-
-
-def _hashes(name: str) -> tuple[str, str, str]:
-    return name, f"{name}:tries", f"{name}:leases"
+def _keys(name: str) -> tuple[str, str, str, str]:
+    return name, f"{name}:tries", f"{name}:leases", f"{name}:next"
 
 
 def _work_on(batch: Batch, piece: int) -> None:
@@ -339,11 +398,7 @@ def _work_on(batch: Batch, piece: int) -> None:
         log.exception("piece_failed", key=batch.key, piece=piece, tries=tries, error=type(error).__name__)
         store.hdel(f"{name}:leases", str(piece))
         return
-    with store.pipeline() as pipeline:
-        pipeline.hset(name, mapping=fields)
-        for key in _hashes(name):
-            pipeline.expire(key, KEPT_S)
-        pipeline.execute()
+    store.hset(name, mapping=fields)
 
 
 def computed(batch: Batch, piece: int, at_any_rate: bool) -> dict[Field, bytes]:
@@ -353,7 +408,7 @@ def computed(batch: Batch, piece: int, at_any_rate: bool) -> dict[Field, bytes]:
     states = np.full(len(runs), DONE, np.uint8)
     values = np.full((len(runs), len(metrics)), np.nan)
     curves: list[list[tuple[Chart, Curves]]] = []
-    for place, run in enumerate(runs):
+    for place, run in enumerate(runs.tolist()):
         try:
             params = batch.simulation.parse(batch.settings_at(batch.points[run // batch.seeds]))
             result = batch.simulation.run(params, batch.seed_of(run))
@@ -419,14 +474,17 @@ def _read(batch: Batch, at_work: bool) -> Look:
         if packed is None:
             continue
         over += 1
-        runs = slice(piece, None, batch.pieces)
-        number = len(batch.runs_of(piece))
+        runs = batch.runs_of(piece)
+        number = runs.size
         if not packed:
             states[runs] = FAILED
             continue
         states[runs] = np.frombuffer(packed[-number:], np.uint8)
         values[runs] = np.frombuffer(packed[:-number]).reshape(number, -1)
     shape = (len(batch.points), batch.seeds)
+    if over == batch.pieces and (states == FAILED).all():
+        # Whatever was wrong may pass; whoever comes later tries again.
+        connection().expire(f"batch:{batch.key}", ALL_FAILED_KEPT_S)
     return Look(
         batch,
         values.reshape(*shape, -1),

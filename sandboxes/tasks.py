@@ -65,7 +65,7 @@ def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, part: str
     default_retry_delay=1,
 )
 def work(spec: Mapping[str, Any], generation: int, chain: str) -> None:
-    """About a second of a batch, and then another turn at the end of the queue while there is more of it."""
+    """A moment of a batch, and then another turn at the end of the queue while there is more of it."""
     outcome = batches.work(spec, generation, chain)
     if outcome == "more":
         batches.go_on(spec, generation, chain)

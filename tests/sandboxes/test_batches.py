@@ -1,13 +1,15 @@
 """Batches against a real Redis; the tests play the workers' part, and let them die."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 from celery import current_app
+from kombu.exceptions import OperationalError
 
 from sandboxes import batches, services
-from sandboxes.batches import DONE, FAILED, PENDING, Axis, Batch, batch_of
+from sandboxes.batches import DONE, FAILED, PENDING, Axis, Batch, Manner, batch_of
 from sandboxes.simulations import catalogue
 from sandboxes.store import client
 
@@ -67,7 +69,7 @@ def test_every_run_of_a_batch_is_the_run_its_point_and_seed_say(store, queue):
 
     assert look.complete
     assert look.values.shape == (6, 2, len(simulation.metrics))
-    for place, (dead_s, kind) in enumerate([(1, "count"), (1, "none"), (2, "count"), (2, "none"), (4, "count")]):
+    for place, (dead_s, kind) in enumerate(product(DEAD.values, KIND.values)):
         for number in range(2):
             params = simulation.parse({**SHORT, "dead_s": dead_s, "kind": kind})
             expected = simulation.measure(simulation.run(params, 7 + number)).values()
@@ -81,6 +83,17 @@ def test_every_run_is_in_exactly_one_piece():
         runs = [run for piece in range(wanted.pieces) for run in wanted.runs_of(piece)]
 
         assert sorted(runs) == list(range(wanted.runs))
+
+
+@pytest.mark.parametrize(("across", "up", "seeds"), [(50, 50, 1), (20, 20, 4), (12, 12, 5), (19, 7, 3)])
+def test_a_quarter_of_a_map_has_something_in_every_column_and_every_row(across, up, seeds):
+    axes = (Axis("dead_s", tuple(range(1, across + 1))), Axis("healthy_s", tuple(range(1, up + 1))))
+    wanted = batch(axes, seeds=seeds)
+
+    points = {int(run) // seeds for run in wanted.dealt[: wanted.runs // 4]}
+
+    assert {point // up for point in points} == set(range(across))
+    assert {point % up for point in points} == set(range(up))
 
 
 def test_a_piece_of_large_runs_is_one_run_and_pieces_of_small_ones_are_bounded():
@@ -153,27 +166,86 @@ def test_workers_leave_a_batch_nobody_looks_at_and_come_back_when_somebody_does(
     assert seen(wanted).complete
 
 
-def test_stopping_keeps_what_is_there_and_ends_the_chains(store, queue):
+def test_reading_a_batch_keeps_nobody_at_it_and_disturbs_nobody(store, queue):
     wanted = batch((DEAD,))
     seen(wanted)
     batches._work_on(wanted, 0)
+    before = store.ttl(f"batch:{wanted.key}:wanted")
 
-    stopped = seen(wanted, go_on=False)
+    read = seen(wanted, manner=Manner.READ)
 
-    assert stopped.done == len(wanted.runs_of(0))
-    assert not stopped.at_work
-    assert set(finish(queue)) == {"left"}
+    assert read.done == len(wanted.runs_of(0))
+    assert not read.at_work
+    assert 0 < store.ttl(f"batch:{wanted.key}:wanted") <= before
+    assert seen(batch((KIND,)), manner=Manner.READ).done == 0
+    assert len(queue) == batches.CHAINS
 
 
-def test_chains_of_an_earlier_start_end(store, queue):
+def test_chains_of_an_earlier_start_end_and_leave_the_newer_ones_alone(store, queue):
     wanted = batch((DEAD,))
     seen(wanted)
     old = list(queue)
     store.delete(f"batch:{wanted.key}:alive")
     seen(wanted)
+    started = len(queue)
 
     assert batches.work(*old[0]) == "left"
-    assert batches.work(*queue[-1]) in ("finished", "more")
+    seen(wanted)
+
+    assert len(queue) == started
+    assert batches.work(*queue[-1]) == "more" or seen(wanted).complete
+
+
+def test_several_batches_share_one_worker_and_all_of_them_get_on(store, queue, monkeypatch):
+    """Each is looked at all the time, and its first turn comes after those of all chains before it."""
+    monkeypatch.setattr(batches, "SLICE_S", 0.0)  # a piece and no more
+    all_of_them = [batch((Axis("dead_s", tuple(range(1, 41))),), seeds=1, seed=number) for number in range(4)]
+    for one in all_of_them:
+        seen(one)
+    for _ in range(4 * batches.CHAINS):
+        chain = queue.pop(0)
+        if batches.work(*chain) == "more":
+            queue.append(chain)
+        for one in all_of_them:
+            seen(one)
+
+    done = [seen(one).done for one in all_of_them]
+    assert min(done) > 0
+    assert max(done) - min(done) <= 2 * all_of_them[0].runs_in_a_piece
+
+
+def test_nothing_of_a_batch_stays_for_ever(store, queue):
+    wanted = batch((DEAD,), seeds=1)
+    seen(wanted)
+    batches.work(*queue[0])
+    store.delete(f"batch:{wanted.key}:wanted")
+
+    keys = store.keys("batch:*")
+
+    assert len(keys) >= 5
+    assert all(store.ttl(key) > 0 for key in keys)
+
+
+def test_chains_that_cannot_be_published_hold_nothing(store, monkeypatch):
+    def refuse(*args, **options):
+        raise OperationalError("the broker is gone")
+
+    monkeypatch.setattr(current_app, "send_task", refuse)
+    wanted = batch((DEAD,))
+
+    assert batches.look(wanted) == services.UNREACHABLE
+    assert not store.exists(f"batch:{wanted.key}:alive")
+
+
+def test_a_batch_that_failed_altogether_is_tried_again_by_who_comes_later(store, queue):
+    wanted = batch((DEAD,), seeds=1)
+    seen(wanted)
+    for piece in range(wanted.pieces):
+        store.hset(f"batch:{wanted.key}", f"r{piece}", "")
+
+    assert seen(wanted).failed == 3
+
+    assert 0 < store.ttl(f"batch:{wanted.key}") <= batches.ALL_FAILED_KEPT_S
 
 
 def test_a_piece_whose_worker_died_is_taken_again_by_its_chain_and_by_others_when_its_lease_is_over(
@@ -213,7 +285,8 @@ def test_a_piece_that_kills_its_worker_twice_is_missing_and_costs_nothing_else(s
 
     look = seen(wanted)
     assert look.complete
-    assert look.states[:, 0].tolist() == [DONE, FAILED, DONE]
+    assert look.failed == 1
+    assert look.states[wanted.runs_of(1), 0].tolist() == [FAILED]
 
 
 def test_a_run_that_fails_is_tried_once_more_and_then_missing_alone(store, queue, monkeypatch):
