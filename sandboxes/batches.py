@@ -40,6 +40,7 @@ from kombu.exceptions import OperationalError
 from numpy.typing import NDArray
 
 from sandboxes import limits, services
+from sandboxes.queues import SWEEPS
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.spec import Chart, Curves, Simulation
 from sandboxes.simulations.statistics import Array, Moments, merged, moments
@@ -61,7 +62,6 @@ SLICE_S = 0.5
 CHAINS = 8
 # A chain that waits for its turn any longer is dropped, and whoever looks on then starts new ones.
 CHAIN_KEPT_S = ALIVE_KEPT_S = 120
-LONGEST_QUEUE = 400
 ALL_FAILED_KEPT_S = 10
 # A piece holds about this many requests (a tenth of a second or two), and there are enough pieces for every worker.
 PIECE_REQUESTS = 400_000
@@ -365,7 +365,7 @@ def _ask(batch: Batch, visitor: HttpRequest | None) -> bool | services.Failed:
 def _start(batch: Batch, visitor: HttpRequest | None) -> bool | services.Failed:
     """Start chains, if there is room in the queue and the visitor has the tokens for what nobody has begun."""
     name, store = f"batch:{batch.key}", connection()
-    if store.llen("sweeps") > LONGEST_QUEUE:
+    if store.llen(SWEEPS.name) >= SWEEPS.most_queued():
         return False
     if visitor is not None and not store.exists(name) and (wait_s := limits.take(visitor, "sweeps", batch.runs)):
         return services.too_many(wait_s)
@@ -381,7 +381,7 @@ def _start(batch: Batch, visitor: HttpRequest | None) -> bool | services.Failed:
 
 def go_on(spec: Mapping[str, Any], generation: int, chain: str) -> None:
     """Put a chain at the end of the queue."""
-    current_app.send_task("sandboxes.tasks.work", (spec, generation, chain), queue="sweeps", expires=CHAIN_KEPT_S)
+    current_app.send_task("sandboxes.tasks.work", (spec, generation, chain), queue=SWEEPS.name, expires=CHAIN_KEPT_S)
 
 
 def _keys(name: str) -> tuple[str, str, str, str]:

@@ -103,6 +103,16 @@ def command(wanted: Run) -> str:
     return " ".join(["manage.py simulate", wanted.simulation.slug, *words])
 
 
+def refusable(outcome: Outcome | None, response: Answer) -> Answer:
+    """`response`, as a refusal where there is no answer."""
+    return as_refusal(outcome, response) if isinstance(outcome, Failed) else response
+
+
+def seconds_to_wait(outcome: Outcome) -> int:
+    """When to ask again."""
+    return outcome.again_s if isinstance(outcome, Failed) else ASK_AGAIN_S
+
+
 def as_refusal(failed: Failed, response: Answer) -> Answer:
     """`response` as HTTP says that there is no answer: 429 or 503, and when to ask again if that may help."""
     response.status_code = 429 if failed.too_many else 503

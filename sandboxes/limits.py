@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import redis
-from allauth.core.internal.ratelimit import get_ip
+from allauth.core.internal.ratelimit import consume, get_ip
 from django.contrib.auth import SESSION_KEY
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
@@ -111,6 +111,18 @@ def visitor(request: HttpRequest) -> tuple[Who, str]:
     session = request.session
     learner = session.get(SESSION_KEY) or session.get(GUEST_SESSION_KEY)
     return (Who.LEARNER, str(learner)) if learner else (Who.ADDRESS, _address(request))
+
+
+# Whoever saves an experiment costs rows: the experiment, and the first time a guest. Counted in the database.
+SAVES_WINDOW_S = 60 * 60
+MOST_SAVES = 120
+SAVES = {"guest": f"{MOST_SAVES}/h/ip", "account": f"{MOST_SAVES}/h/user"}
+
+
+def may_save(request: HttpRequest) -> bool:
+    """Counts one more saved experiment for this account, or a guest's address; False when there were too many."""
+    who = "account" if request.user.is_authenticated else "guest"
+    return consume(request, app="sandboxes", action=who, config=SAVES) is not None
 
 
 def _address(request: HttpRequest) -> str:

@@ -11,9 +11,11 @@ from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sandboxes.batches import FAILED, Axis, Batch, Look
+from sandboxes.batches import DONE, FAILED, Axis, Batch, Look
 from sandboxes.forms import plain, told
+from sandboxes.presentation import amount
 from sandboxes.simulations.palette import TEMPLATE, light
 from sandboxes.simulations.spec import Metric, knobs
 from sandboxes.simulations.statistics import Array, Moments, moments
@@ -54,7 +56,7 @@ def each_run(look: Look, address: str) -> Picture:
     first = _plain(look.values[0, :, 0])
     found = moments(look.values[0, :, 0])
     mean = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "line": {"width": 1.5, "color": light("soft")}}
-    shown = [metrics[0].undefined if value is None else f"{value:,.4g} {metrics[0].unit}".rstrip() for value in first]
+    shown = [metrics[0].undefined if value is None else amount(metrics[0], value) for value in first]
     dots = {
         "type": "scatter",
         "mode": "markers",
@@ -86,9 +88,8 @@ def swept(look: Look, sweep: Sweep, address: str) -> Picture:
     """The metric over one parameter or two. `address` is that of the run the sweep goes around."""
     place = [metric.name for metric in sweep.batch.simulation.metrics].index(sweep.metric.name)
     found = moments(look.values[:, :, place].T)
-    lost = (look.states == FAILED).all(axis=1)
     draw = _line if len(sweep.batch.axes) == 1 else _heat_map
-    figure = draw(sweep, found, lost)
+    figure = draw(sweep, found, look.states)
     return {
         "name": "sweep",
         "title": f"{sweep.metric.label} by {' and '.join(_label(sweep.batch, axis) for axis in sweep.batch.axes)}",
@@ -223,9 +224,10 @@ def _band(x: Sequence[float], low: Array, high: Array, colour: str) -> dict[str,
     }
 
 
-def _line(sweep: Sweep, found: Moments, lost: Any) -> dict[str, Any]:
+def _line(sweep: Sweep, found: Moments, states: NDArray[np.uint8]) -> dict[str, Any]:
     batch, axis = sweep.batch, sweep.batch.axes[0]
-    low, high = found.interval()
+    low, high = (np.array([sweep.metric.within(end) for end in ends]) for ends in found.interval())
+    lost = (states == FAILED).all(axis=1)
     x = _places(batch, axis)
     named = _is_named(batch, axis)
     errors = np.where(np.isfinite(high), high - found.mean, 0.0)
@@ -239,20 +241,20 @@ def _line(sweep: Sweep, found: Moments, lost: Any) -> dict[str, Any]:
             "line": {"color": light("accent"), "width": 2},
             "marker": {"color": light("accent"), "size": 9 if named else 6},
             "error_y": {"type": "data", "array": _plain(errors), "visible": named, "color": light("accent")},
-            "customdata": _said(sweep, found),
+            "customdata": _said(sweep, found, states),
             "hovertemplate": "%{customdata}<extra></extra>",
         },
-        _missing([value for value, gone in zip(x, lost, strict=True) if gone], None),
+        _missing([value for value, gone in zip(x, lost, strict=True) if gone], _lowest(found.mean)),
     ]
     return _figure(traces, _axis(batch, axis), yaxis=_unit_axis(sweep.metric), hovermode="closest")
 
 
-def _heat_map(sweep: Sweep, found: Moments, lost: Any) -> dict[str, Any]:
+def _heat_map(sweep: Sweep, found: Moments, states: NDArray[np.uint8]) -> dict[str, Any]:
     batch = sweep.batch
     across, up = (_places(batch, axis) for axis in batch.axes)
     shape = (len(across), len(up))
-    said = np.array(_said(sweep, found), dtype=object).reshape(shape).T.tolist()
-    gone = np.argwhere(np.asarray(lost).reshape(shape))
+    said = np.array(_said(sweep, found, states), dtype=object).reshape(shape).T.tolist()
+    gone = np.argwhere((states == FAILED).all(axis=1).reshape(shape))
     gap = 1 if max(shape) <= 40 else 0
     heat = {
         "type": "heatmap",
@@ -275,13 +277,18 @@ def _heat_map(sweep: Sweep, found: Moments, lost: Any) -> dict[str, Any]:
     )
 
 
-def _missing(x: list[Any], y: list[Any] | None) -> dict[str, Any]:
+def _lowest(values: Array) -> float:
+    """Where a mark stands that has no value of its own, without stretching the axis."""
+    return float(np.nanmin(values)) if np.isfinite(values).any() else 0.0
+
+
+def _missing(x: list[Any], y: list[Any] | float) -> dict[str, Any]:
     """Crosses where every run failed."""
     return {
         "type": "scatter",
         "mode": "markers",
         "x": x,
-        "y": [0] * len(x) if y is None else y,
+        "y": y if isinstance(y, list) else [y] * len(x),
         "marker": {"symbol": "x-thin", "size": 9, "line": {"width": 2, "color": light("open")}},
         "hovertemplate": "missing: every run here failed<extra></extra>",
     }
@@ -348,16 +355,21 @@ def _rows(sweep: Sweep, found: Moments) -> tuple[tuple[Any, ...], ...]:
     return tuple((*point, *values) for point, *values in zip(points, *numbers, strict=True))
 
 
-def _said(sweep: Sweep, found: Moments) -> list[str]:
+def _said(sweep: Sweep, found: Moments, states: NDArray[np.uint8]) -> list[str]:
     """What the pointer reads at each point."""
-    low, high = found.interval()
-    metric = sweep.metric
+    metric, (low, high) = sweep.metric, found.interval()
     words = []
     for place, point in enumerate(sweep.batch.points):
-        mean = found.mean[place]
-        what = f"{mean:,.4g} {metric.unit}".rstrip() if np.isfinite(mean) else metric.undefined
-        sure = f" (95 %: {low[place]:,.4g} to {high[place]:,.4g})" if np.isfinite(low[place]) else ""
-        words.append(f"{where(sweep.batch, point)}: {what}{sure}")
+        done, count = int(np.count_nonzero(states[place] == DONE)), int(found.count[place])
+        if not done:
+            what = "missing, because its runs failed" if (states[place] == FAILED).all() else "not yet"
+        elif not count:
+            what = metric.undefined
+        else:
+            what = amount(metric, found.mean[place])
+            what += f" (95 %: {amount(metric, low[place])} to {amount(metric, high[place])})" if count > 1 else ""
+            what += f", {count} of {done} runs; {metric.undefined} in the others" if count < done else ""
+        words.append(f"{where(sweep.batch, point)}: {what}")
     return words
 
 

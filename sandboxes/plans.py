@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from django.urls import reverse
+from numpy.typing import NDArray
 
 from sandboxes import addresses, pictures, sweeps
 from sandboxes.addresses import BASELINE
@@ -78,7 +79,7 @@ class Replications(Plan):
         # By the same seeds, so each pair met the same traffic: the difference is surer than either mean.
         paired, first = moments(here.values[0] - before[0].values[0]), moments(before[0].values[0])
         return [
-            replace(figure, change=paired_change(figure.metric, paired.at(place), first.at(place)))
+            replace(figure, change=paired_change(figure.metric, paired.at(place), first.at(place), here.batch.seeds))
             for place, figure in enumerate(figures)
         ]
 
@@ -141,22 +142,27 @@ class SweepPlan(Plan):
     def explain(self, standing: Standing) -> str:
         metric, look = self.sweep.metric, standing.looks[0]
         found = moments(self._values(look))
-        if not np.isfinite(found.mean).any():
-            return f"No run so far has a value for “{metric.label}”: {metric.undefined}." if look.done else ""
-        least, most = np.nanmin(found.mean), np.nanmax(found.mean)
+        # Where some runs have no value, the mean of the others says nothing about the point.
+        whole = (found.count > 0) & (found.count == (look.states == DONE).sum(axis=1))
+        ranked = replace(found, mean=np.where(whole, found.mean, np.nan))
+        rest = self._undefined(look, whole) + self._missing(look)
+        if not whole.any():
+            return f"No point so far has a value for “{metric.label}” in every run.{rest}" if look.done else ""
+        least, most = np.nanmin(ranked.mean), np.nanmax(ranked.mean)
         if np.isclose(least, most):
-            return f"“{metric.label}” is {amount(metric, most)} everywhere.{self._missing(look)}"
+            return f"“{metric.label}” is {amount(metric, most)} at {whole.sum():,} of {whole.size:,} points.{rest}"
         ends = [("highest", most), ("lowest", least)]
         if metric.better is Better.LOWER:
             ends.reverse()
-        told = [f"{word} at {self._at(found, value)}: {amount(metric, value)}" for word, value in ends]
-        undefined = int(((found.count == 0) & (look.states == DONE).any(axis=1)).sum())
-        never = (
-            f" At {undefined:,} point{'s' if undefined > 1 else ''} it has no value ({metric.undefined})."
-            if undefined
-            else ""
-        )
-        return f"“{metric.label}” is {told[0]}; {told[1]}.{self._doubt(found, *ends[0])}{never}{self._missing(look)}"
+        told = [f"{word} at {self._at(ranked, value)}: {amount(metric, value)}" for word, value in ends]
+        return f"“{metric.label}” is {told[0]}; {told[1]}.{self._doubt(ranked, *ends[0])}{rest}"
+
+    def _undefined(self, look: Look, whole: NDArray[np.bool_]) -> str:
+        points = int(np.count_nonzero(~whole & (look.states == DONE).any(axis=1)))
+        if not points:
+            return ""
+        at = "1 point" if points == 1 else f"{points:,} points"
+        return f" At {at}, left out here, some or all runs have no value ({self.sweep.metric.undefined})."
 
     def _at(self, found: Moments, value: float) -> str:
         """Where the mean is this value: the point, or what all such points have in common."""

@@ -98,15 +98,15 @@ def present_mean(metric: Metric, found: Moments, runs: int) -> Figure:
 
 
 def _between(metric: Metric, low: float, high: float) -> str:
-    """An interval in the metric's unit, told once if both ends share it. A length of time below 0 s is told as 0 s."""
-    ends = [_figure(metric, max(end, 0.0) if metric.unit in SECONDS else end) for end in (low, high)]
+    """An interval in the metric's unit, told once if both ends share it, and cut off at the metric's bounds."""
+    ends = [_figure(metric, metric.within(end)) for end in (low, high)]
     first = ends[0].value if ends[0].unit == ends[1].unit else f"{ends[0].value} {ends[0].unit}"
     return f"{first} to {ends[1].value} {ends[1].unit}".rstrip()
 
 
 def amount(metric: Metric, value: float) -> str:
-    """A value with its unit, for a sentence."""
-    figure = _figure(metric, max(value, 0.0) if metric.unit in SECONDS else value)
+    """A value with its unit, for a sentence, cut off at the metric's bounds."""
+    figure = _figure(metric, metric.within(value))
     return f"{figure.value} {figure.unit}".rstrip()
 
 
@@ -155,15 +155,19 @@ def change(metric: Metric, value: float | None, before: float | None) -> Change:
     return Change(_signed(metric, difference), _verdict(metric, difference), " ".join(_told(metric, before)).strip())
 
 
-def paired_change(metric: Metric, paired: Moments, before: Moments) -> Change:
-    """The mean difference of runs from their baseline, pair by pair, with its 95 % interval; `before`: its own mean."""
+def paired_change(metric: Metric, paired: Moments, before: Moments, pairs: int) -> Change:
+    """The mean difference of runs from their baseline, pair by pair, with its 95 % interval.
+
+    `before` is the baseline's own mean. Where not all `pairs` have both values, it says how many have.
+    """
     if not paired.count:
         return Change("no pair to compare")
     low, high = (float(end) for end in paired.interval())
     mean = _signed(metric, float(paired.mean))
     if paired.count < 2:
         return Change(f"{mean}, one pair")
-    between = f"{SURE}: {_signed(metric, low)} to {_signed(metric, high)}"
+    some = f", from the {paired.count:.0f} of {pairs} pairs that have both values" if paired.count < pairs else ""
+    between = f"{SURE}: {_signed(metric, low)} to {_signed(metric, high)}{some}"
     mean_before = " ".join(_told(metric, float(before.mean))).strip()
     if low <= 0 <= high:
         return Change("same") if low == high else Change("no sure difference", "", mean_before, between)

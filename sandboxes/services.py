@@ -36,6 +36,7 @@ from django.http import HttpRequest
 from kombu.exceptions import OperationalError
 
 from sandboxes import limits, simulations
+from sandboxes.queues import INTERACTIVE, SWEEPS, Queue
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.checks import carry_out, report
 from sandboxes.simulations.replays import packed
@@ -47,17 +48,12 @@ log = structlog.get_logger(__name__)
 DEFAULT_SEED = 1
 RESULT_KEPT_S = 10 * 60
 FAILURE_KEPT_S = 10
-# A task waits no longer in its queue than its claim lasts; then whoever still waits asks again.
-CLAIM_KEPT_S = 20
 WANTED_KEPT_S = 5
 TRIES = 3
 TRIES_KEPT_S = 120
 SUBSCRIBE_PATIENCE_S = 1.0
 # A worker gives a run up after this long.
 TIME_LIMIT_S = 10
-QUEUE = "interactive"
-# Tasks that nobody has begun, for each process that may: docs/decisions/0014.
-MOST_QUEUED_PER_PROCESS = 32
 ASK_AGAIN_S = 2
 
 # One claim for all who ask the same, and only with room in the queue and a token of the visitor's: all or nothing.
@@ -277,7 +273,7 @@ COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {
     Part.CHECKS: _checks,
     Part.REPLAY: _replay,
 }
-QUEUES: Mapping[Part, str] = {Part.CHECKS: "sweeps"}
+QUEUES: Mapping[Part, Queue] = {Part.CHECKS: SWEEPS}
 
 
 def warm(*parts: Part) -> None:
@@ -338,24 +334,23 @@ def _places() -> BoundedSemaphore:
 def _publish(wanted: Run, visitor: HttpRequest | None) -> Failed | None:
     """Ask a worker unless one has been asked; or why none is asked."""
     claim = token_hex(8)
-    queue = QUEUES.get(wanted.part, QUEUE)
-    verdict = _claim(wanted.key, claim, visitor)
+    queue = QUEUES.get(wanted.part, INTERACTIVE)
+    verdict = _claim(wanted.key, claim, queue, visitor)
     if verdict != "claimed":
         return _refusal(verdict)
     arguments = (wanted.key, wanted.simulation.slug, wanted.settings, wanted.seed, wanted.part.value, claim)
     try:
-        current_app.send_task("sandboxes.tasks.execute", arguments, queue=queue, expires=CLAIM_KEPT_S)
+        current_app.send_task("sandboxes.tasks.execute", arguments, queue=queue.name, expires=queue.claim_kept_s)
     except Exception:
         connection().eval(GIVE_BACK, 1, f"claim:{wanted.key}", claim)
         raise
     return None
 
 
-def _claim(key: str, claim: str, visitor: HttpRequest | None) -> str:
+def _claim(key: str, claim: str, queue: Queue, visitor: HttpRequest | None) -> str:
     """What CLAIM says: "claimed", "asked" (already), "in vain", "busy", or the seconds until there is a token."""
-    keys = [f"claim:{key}", f"tries:{key}", QUEUE]
-    most_queued = MOST_QUEUED_PER_PROCESS * settings.ENV.interactive_processes
-    arguments: list[str | float] = [claim, CLAIM_KEPT_S, TRIES, TRIES_KEPT_S, most_queued]
+    keys = [f"claim:{key}", f"tries:{key}", queue.name]
+    arguments: list[str | float] = [claim, queue.claim_kept_s, TRIES, TRIES_KEPT_S, queue.most_queued()]
     if visitor is not None:
         tokens = limits.taking(visitor, "runs")
         keys.append(tokens.key)

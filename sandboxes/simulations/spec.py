@@ -95,7 +95,7 @@ class Metric:
     """A headline number: a name with its unit (`p99_ms`), what it means, and which way is better.
 
     `digits` are shown after the point, except for times, which are told in the unit that fits. `undefined` is
-    what a person reads where a run has no value.
+    what a person reads where a run has no value. No value is below 0, nor above 100 if the unit is %.
     """
 
     name: str
@@ -106,6 +106,10 @@ class Metric:
     digits: int = 1
     headline: bool = True
     undefined: str = "–"
+
+    def within(self, value: float) -> float:
+        """`value`, or the bound it is beyond: an interval by Student's t knows nothing of bounds."""
+        return min(max(value, 0.0), 100.0) if self.unit == "%" else max(value, 0.0)
 
 
 @dataclass(frozen=True)

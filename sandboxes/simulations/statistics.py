@@ -1,7 +1,8 @@
 """How sure a mean over several seeds is: 95 % intervals by Student's t.
 
 Runs of different seeds are independent, so the mean of n of them has a t interval with n - 1 degrees of freedom. It is
-exact for normal values, and good for the means of a simulation's many requests.
+exact for normal values, and good for the means of a simulation's many requests. It is only a guide where most runs come
+out at a bound (no failure at all, say): then it may reach beyond the bound, where whoever shows it cuts it off.
 """
 
 from __future__ import annotations

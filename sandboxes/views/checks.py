@@ -35,7 +35,7 @@ def checks(request: HttpRequest, slug: str) -> HttpResponse:
         "alone": request.headers.get("HX-Request") != "true",
     }
     template = "sandboxes/checks.html" if context["alone"] else "sandboxes/checks_panel.html"
-    return render(request, template, context)
+    return exports.refusable(outcome, render(request, template, context))
 
 
 def wanted(simulation: Simulation[Any, Any]) -> services.Run:

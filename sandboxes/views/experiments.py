@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from accounts.services import current_learner, learner_for
-from sandboxes import addresses, experiment_forms, saving
+from sandboxes import addresses, experiment_forms, limits
 from sandboxes import experiments as keeping
 from sandboxes.experiment_forms import ChangeForm, SaveForm, ids
 from sandboxes.models import Experiment
@@ -27,7 +27,7 @@ TOO_MANY = (
     "Delete one you no longer need, then save this one."
 )
 TOO_OFTEN = (
-    f"{saving.MOST_SAVES} experiments were saved within an hour. "
+    f"{limits.MOST_SAVES} experiments were saved within an hour. "
     "What you wrote stays here; try again a little later, after an hour at most."
 )
 MOVED = "You have just signed in or out in another tab. Nothing is lost: save once more."
@@ -88,7 +88,7 @@ def _save(request: HttpRequest) -> HttpResponse:
         template = "sandboxes/act_save.html" if _is_htmx(request) else "sandboxes/save.html"
         response = render(request, template, context, status=status)
         if status == 429:
-            response["Retry-After"] = str(saving.WINDOW_S)
+            response["Retry-After"] = str(limits.SAVES_WINDOW_S)
         return response
     if _is_htmx(request):
         return render(request, "sandboxes/experiment_saved.html", {"experiment": kept, "scope": scope}, status=status)
@@ -98,7 +98,7 @@ def _save(request: HttpRequest) -> HttpResponse:
 
 def _kept(request: HttpRequest, form: SaveForm) -> tuple[Experiment | None, int]:
     """The saved experiment, or an error on the form; and the status of the answer."""
-    if not saving.may_save(request):
+    if not limits.may_save(request):
         form.add_error(None, TOO_OFTEN)
         return None, 429
     words = form.cleaned_data

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from sandboxes import addresses, services
+from sandboxes import addresses, exports, services
 from sandboxes.addresses import POLL
 from sandboxes.services import Part, Run
 from sandboxes.views.sandbox import POLL_WAIT_S, WAIT_S
@@ -45,7 +45,13 @@ def replay(request: HttpRequest, slug: str) -> HttpResponse:
         "answer_id": token_hex(4),
         "alone": request.headers.get("HX-Request") != "true",
     }
-    return render(request, "sandboxes/replay_page.html" if context["alone"] else "sandboxes/replay.html", context)
+    if not context["alone"]:
+        return exports.refusable(outcome, render(request, "sandboxes/replay.html", context))
+    page = exports.refusable(outcome, render(request, "sandboxes/replay_page.html", context))
+    if isinstance(outcome, services.Waiting) or (isinstance(outcome, services.Failed) and outcome.again):
+        # A page of its own asks again without scripts.
+        page["Refresh"] = str(exports.seconds_to_wait(outcome))
+    return page
 
 
 def _presented(result: Any) -> dict[str, Any]:

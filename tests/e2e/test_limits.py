@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from config import env
-from sandboxes.services import MOST_QUEUED_PER_PROCESS
+from sandboxes.queues import MOST_QUEUED_PER_PROCESS
 from sandboxes.store import client
 from tests import house
 from tests.e2e.steps import SANDBOX, drawn

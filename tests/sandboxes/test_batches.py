@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from sandboxes import batches, services
 from sandboxes.batches import DONE, FAILED, PENDING, Axis, Batch, Manner, batch_of
+from sandboxes.queues import LONGEST_QUEUE_OF_SWEEPS
 from sandboxes.simulations import catalogue
 from sandboxes.store import client
 
@@ -367,7 +368,7 @@ def test_without_redis_the_reader_is_told(monkeypatch):
 
 
 def test_a_long_queue_takes_no_more_chains(store, queue):
-    store.rpush("sweeps", *range(batches.LONGEST_QUEUE + 1))
+    store.rpush("sweeps", *range(LONGEST_QUEUE_OF_SWEEPS))
     wanted = batch((DEAD,))
 
     look = seen(wanted)

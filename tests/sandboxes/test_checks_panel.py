@@ -115,7 +115,7 @@ def test_while_there_is_no_answer_the_line_says_so_and_asks_again(client, monkey
     answer = client.get(ADDRESS, headers=JSON)
 
     assert words in panel
-    assert f'hx-trigger="load delay:{delay}"' in panel
+    assert f'hx-trigger="every {delay}"' in panel
     assert "checked</strong>" not in panel
     assert (answer.status_code, answer["Retry-After"]) == (status, "2")
 

@@ -17,7 +17,7 @@ from django.urls import resolve, reverse
 
 from accounts.models import User
 from accounts.services import GUEST_SESSION_KEY, export, merge_guest
-from sandboxes import addresses, experiments, keeping, naming, saving
+from sandboxes import addresses, experiments, keeping, limits, naming
 from sandboxes.models import NOTE_LENGTH, TITLE_LENGTH, Experiment
 from sandboxes.services import Run
 from sandboxes.simulations import catalogue
@@ -349,7 +349,7 @@ def test_one_learner_keeps_so_many_and_loses_nothing_of_the_next(visitor, learne
 
 
 def test_guests_of_one_address_cannot_save_without_end_and_others_can(client, monkeypatch):
-    monkeypatch.setitem(saving.SAVES, "guest", "2/h/ip")
+    monkeypatch.setitem(limits.SAVES, "guest", "2/h/ip")
 
     def save(number, address="127.0.0.1"):
         client.cookies.clear()

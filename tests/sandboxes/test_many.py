@@ -12,7 +12,9 @@ import pytest
 from celery import current_app
 
 from sandboxes import batches, plans, services
+from sandboxes.presentation import present_mean
 from sandboxes.simulations import catalogue
+from sandboxes.simulations.statistics import moments
 from sandboxes.views import many
 
 ADDRESS = "/sandboxes/circuit-breaker/"
@@ -322,7 +324,7 @@ def test_a_tie_is_told_by_what_its_points_share(client):
 
     assert "highest at Then dead for 20 s (2 points): 60.0 %; lowest at Then dead for 10 s (2 points): 50.0 %" in shared
     assert "highest at 2 points, such as Then dead for 10 s, Half-open by timer “on”: 60.0 %" in crossed
-    assert told(client, [50, 50], **TWO) == "“Available” is 50.0 % everywhere."
+    assert told(client, [50, 50], **TWO) == "“Available” is 50.0 % at 2 of 2 points."
 
 
 def test_a_best_point_that_is_not_clearly_apart_says_so(client):
@@ -338,4 +340,37 @@ def test_a_best_point_that_is_not_clearly_apart_says_so(client):
 def test_points_where_a_number_has_no_value_are_told(client):
     values = [10, np.nan, 30]
 
-    assert "At 1 point it has no value" in told(client, values, **{**TWO, "x_steps": "3"})
+    sentence = told(client, values, **{**TWO, "x_steps": "3"})
+    partly = told(client, [[90, np.nan], [50, 60]], seeds=2, **TWO)
+
+    assert "highest at Then dead for 20 s: 30.0 %; lowest at Then dead for 10 s: 10.0 %" in sentence
+    assert "At 1 point, left out here, some or all runs have no value" in sentence
+    assert "“Available” is 55.0 % at 1 of 2 points." in partly
+
+
+def test_what_the_pointer_reads_tells_not_yet_from_failed_and_from_never(client):
+    simulation = catalogue.simulation("circuit-breaker")
+    run = services.Run(simulation, simulation.parse({}))
+    plan = plans.sweep(run, {"metric": "time_to_open_s", "seeds": "2", **TWO, "x_steps": "4"}, None)
+    place = [metric.name for metric in simulation.metrics].index("time_to_open_s")
+    values = np.full((4, 2, len(simulation.metrics)), np.nan)
+    values[3, 0, place] = 2.5
+    states = np.array([[0, 0], [2, 2], [1, 1], [1, 1]], np.uint8)
+    look = batches.Look(plan.batches[0], values, states)
+
+    said = plan.pictures(batches.Standing((look,)))[0]["figure"]["data"][1]["customdata"]
+
+    assert [words.partition(": ")[2] for words in said] == [
+        "not yet",
+        "missing, because its runs failed",
+        "never",
+        "2.5 s, 1 of 2 runs; never in the others",
+    ]
+
+
+def test_an_interval_stays_within_what_a_number_can_be():
+    metric = catalogue.CIRCUIT_BREAKER.metrics[0]
+
+    figure = present_mean(metric, moments(np.array([99.9, 100, 100, 96])), 4)
+
+    assert figure.sure.endswith("to 100.0 %")

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from sandboxes import limits, services, tasks
 from sandboxes.limits import Bucket, Who
+from sandboxes.queues import INTERACTIVE, MOST_QUEUED_PER_PROCESS
 from sandboxes.services import Failed, Ready, Run, Waiting
 from sandboxes.simulations import catalogue
 from sandboxes.store import client as store_client
@@ -22,7 +23,7 @@ ADDRESS = "/sandboxes/circuit-breaker/"
 SHORT = {"healthy_s": "2", "dead_s": "3", "recovered_s": "2", "arrival_rate_per_s": "20"}
 HTMX = {"HX-Request": "true"}
 JSON = {"Accept": "application/json"}
-MOST_QUEUED = services.MOST_QUEUED_PER_PROCESS * settings.ENV.interactive_processes
+MOST_QUEUED = MOST_QUEUED_PER_PROCESS * settings.ENV.interactive_processes
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +41,7 @@ def wanted():
 @pytest.fixture
 def full_queue(store, asked):
     """As many tasks as may wait; what is published all the same is in the list."""
-    store.rpush(services.QUEUE, *range(MOST_QUEUED))
+    store.rpush(INTERACTIVE.name, *range(MOST_QUEUED))
     return asked
 
 
@@ -56,7 +57,7 @@ def seeds(client, numbers, **options):
 
 def test_a_run_is_not_queued_behind_too_many_and_is_when_there_is_room(store, full_queue, wanted):
     refused = services.run(wanted, wait_s=0)
-    store.lpop(services.QUEUE)
+    store.lpop(INTERACTIVE.name)
     taken = services.run(wanted, wait_s=0)
 
     assert refused == Failed(services.BUSY, again=True)
@@ -76,7 +77,7 @@ def test_a_refused_run_leaves_no_claim_no_try_and_no_token_taken(store, full_que
 
 def test_whoever_waits_already_and_whoever_asks_for_what_is_kept_is_not_refused(store, wanted, worker):
     services.run(wanted, wait_s=30)
-    store.rpush(services.QUEUE, *range(MOST_QUEUED))
+    store.rpush(INTERACTIVE.name, *range(MOST_QUEUED))
     other = Run(wanted.simulation, wanted.params, seed=2)
     store.set(f"claim:{other.key}", "a worker's")
 

@@ -93,7 +93,7 @@ def test_while_workers_are_busy_the_player_asks_again_and_the_page_offers_to(cli
     fragment = text(client.get(REPLAY, SHORT, headers=HTMX))
     page = text(client.get(REPLAY, SHORT))
 
-    assert 'hx-trigger="load delay:500ms"' in fragment
+    assert 'hx-trigger="every 500ms"' in fragment
     assert 'hx-target="#run-replay"' in fragment
     assert "this replay is in their queue" in page
     assert 'hx-trigger="load' not in page

@@ -180,3 +180,16 @@ def test_a_run_is_drawn_by_plotlys_small_bundle(known: Any) -> None:
     drawn = {trace["type"] for chart in charts for trace in chart.figure["data"]}
 
     assert drawn <= {"scatter", "bar", "pie"}
+
+
+@pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.slug)
+def test_curves_stand_on_a_grid_that_is_the_same_for_every_seed(known: Any) -> None:
+    params = known.parse({})
+
+    one, other = (
+        [chart.curves() for chart in known.charts(known.run(params, seed)) if chart.curves] for seed in (1, 2)
+    )
+
+    assert one
+    assert [curves.x for curves in one] == [curves.x for curves in other]
+    assert all(len(line.y) == len(curves.x) for curves in (*one, *other) for line in curves.lines)
