@@ -9,7 +9,7 @@ from billiard.exceptions import WorkerLostError
 from celery import Task, shared_task
 from celery.worker.request import Request
 
-from sandboxes import batches, services
+from sandboxes import chains, services
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, part: str
 )
 def work(spec: Mapping[str, Any], generation: int, chain: str) -> None:
     """A moment of a batch, and then another turn at the end of the queue while there is more of it."""
-    outcome = batches.work(spec, generation, chain)
+    outcome = chains.work(spec, generation, chain)
     if outcome == "more":
-        batches.go_on(spec, generation, chain)
+        chains.go_on(spec, generation, chain)
     log.info(f"batch_{outcome}", slug=spec["slug"], chain=chain)

@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from sandboxes import addresses, batches, exports, plans, services, sweeps
+from sandboxes import addresses, batches, chains, exports, plans, services, sweeps
 from sandboxes.addresses import BASELINE, POLL, SEED
-from sandboxes.batches import Manner
+from sandboxes.chains import Manner
 from sandboxes.comparison import Turn, turns
 from sandboxes.experiment_forms import blank
 from sandboxes.forms import axis_choices, axis_fields, controls, grouped, worded
@@ -64,9 +64,9 @@ def picture_csv(request: HttpRequest, slug: str, kind: str, name: str) -> HttpRe
     asked = _asked(request, slug, kind, started=True)
     if asked.plan is None:
         return HttpResponse(f"{asked.refused}\n", status=400, content_type="text/plain; charset=utf-8")
-    standing = batches.standing(asked.plan.batches, manner=Manner.READ)
+    standing = chains.standing(asked.plan.batches, manner=Manner.READ)
     if isinstance(standing, batches.Standing) and not standing.done:
-        standing = batches.standing(asked.plan.batches, WAIT_S, visitor=request)
+        standing = chains.standing(asked.plan.batches, WAIT_S, visitor=request)
     if isinstance(standing, services.Failed):
         return exports.refused_file(standing)
     if not standing.done:
@@ -124,7 +124,7 @@ def _page(request: HttpRequest, slug: str, kind: str, started: bool) -> HttpResp
     plan, refused, stopped = asked.plan, asked.refused, STOPPED in request.GET
     wait_s = 0.0 if stopped or POLL in request.GET else WAIT_S
     manner = Manner.READ if stopped else Manner.ASK
-    outcome = batches.standing(plan.batches, wait_s, manner, request) if plan else None
+    outcome = chains.standing(plan.batches, wait_s, manner, request) if plan else None
     if exports.wants_json(request):
         return exports.many_as_json(plan, outcome, refused)
     context: dict[str, Any] = {

@@ -5,7 +5,7 @@ import threading
 import pytest
 from celery import current_app
 
-from sandboxes import batches, limits, services
+from sandboxes import chains, limits, services
 from sandboxes.store import client
 
 
@@ -14,7 +14,7 @@ def store(redis_url, monkeypatch):
     """An empty store that `services` uses instead of the configured one."""
     connection = client(redis_url)
     connection.flushall()
-    for module in (services, limits, batches):
+    for module in (services, limits, chains):
         monkeypatch.setattr(module, "connection", lambda: connection)
     yield connection
     connection.close()

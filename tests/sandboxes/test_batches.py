@@ -8,8 +8,9 @@ import pytest
 from celery import current_app
 from kombu.exceptions import OperationalError
 
-from sandboxes import batches, services
-from sandboxes.batches import DONE, FAILED, PENDING, Axis, Batch, Manner, batch_of
+from sandboxes import batches, chains, services
+from sandboxes.batches import DONE, FAILED, PENDING, Axis, Batch, batch_of
+from sandboxes.chains import Manner
 from sandboxes.queues import LONGEST_QUEUE_OF_SWEEPS
 from sandboxes.simulations import catalogue
 from sandboxes.store import client
@@ -20,7 +21,7 @@ SHORT = {"healthy_s": 2, "dead_s": 3, "recovered_s": 2, "arrival_rate_per_s": 20
 @pytest.fixture
 def store(store, monkeypatch):
     # A kernel may have to be compiled first.
-    monkeypatch.setattr(batches, "WANTED_KEPT_S", 600)
+    monkeypatch.setattr(chains, "WANTED_KEPT_S", 600)
     return store
 
 
@@ -43,7 +44,7 @@ def finish(queue):
     outcomes = []
     while queue:
         chain = queue.pop(0)
-        outcomes.append(batches.work(*chain))
+        outcomes.append(chains.work(*chain))
         if outcomes[-1] == "more":
             queue.append(chain)
     return outcomes
@@ -51,7 +52,7 @@ def finish(queue):
 
 def seen(wanted, **options):
     """The batch as it stands."""
-    look = batches.look(wanted, **options)
+    look = chains.look(wanted, **options)
     assert isinstance(look, batches.Look)
     return look
 
@@ -120,7 +121,7 @@ def test_half_a_batch_is_a_coarse_picture_of_the_whole(store, queue):
     wanted = batch((Axis("dead_s", tuple(range(1, 41))),), seeds=1)
     seen(wanted)
     for piece in range(wanted.pieces // 2):
-        batches._work_on(wanted, piece)
+        chains._work_on(wanted, piece)
 
     look = seen(wanted)
 
@@ -137,7 +138,7 @@ def test_looking_twice_starts_chains_once(store, queue):
     first = seen(wanted)
     again = seen(wanted)
 
-    assert len(queue) == min(batches.CHAINS, wanted.pieces)
+    assert len(queue) == min(chains.CHAINS, wanted.pieces)
     assert first.at_work
     assert again.at_work
 
@@ -170,7 +171,7 @@ def test_workers_leave_a_batch_nobody_looks_at_and_come_back_when_somebody_does(
 def test_reading_a_batch_keeps_nobody_at_it_and_disturbs_nobody(store, queue):
     wanted = batch((DEAD,))
     seen(wanted)
-    batches._work_on(wanted, 0)
+    chains._work_on(wanted, 0)
     before = store.ttl(f"batch:{wanted.key}:wanted")
 
     read = seen(wanted, manner=Manner.READ)
@@ -179,7 +180,7 @@ def test_reading_a_batch_keeps_nobody_at_it_and_disturbs_nobody(store, queue):
     assert not read.at_work
     assert 0 < store.ttl(f"batch:{wanted.key}:wanted") <= before
     assert seen(batch((KIND,)), manner=Manner.READ).done == 0
-    assert len(queue) == batches.CHAINS
+    assert len(queue) == chains.CHAINS
 
 
 def test_chains_of_an_earlier_start_end_and_leave_the_newer_ones_alone(store, queue):
@@ -190,22 +191,22 @@ def test_chains_of_an_earlier_start_end_and_leave_the_newer_ones_alone(store, qu
     seen(wanted)
     started = len(queue)
 
-    assert batches.work(*old[0]) == "left"
+    assert chains.work(*old[0]) == "left"
     seen(wanted)
 
     assert len(queue) == started
-    assert batches.work(*queue[-1]) == "more" or seen(wanted).complete
+    assert chains.work(*queue[-1]) == "more" or seen(wanted).complete
 
 
 def test_several_batches_share_one_worker_and_all_of_them_get_on(store, queue, monkeypatch):
     """Each is looked at all the time, and its first turn comes after those of all chains before it."""
-    monkeypatch.setattr(batches, "SLICE_S", 0.0)  # a piece and no more
+    monkeypatch.setattr(chains, "SLICE_S", 0.0)  # a piece and no more
     all_of_them = [batch((Axis("dead_s", tuple(range(1, 41))),), seeds=1, seed=number) for number in range(4)]
     for one in all_of_them:
         seen(one)
-    for _ in range(4 * batches.CHAINS):
+    for _ in range(4 * chains.CHAINS):
         chain = queue.pop(0)
-        if batches.work(*chain) == "more":
+        if chains.work(*chain) == "more":
             queue.append(chain)
         for one in all_of_them:
             seen(one)
@@ -218,7 +219,7 @@ def test_several_batches_share_one_worker_and_all_of_them_get_on(store, queue, m
 def test_nothing_of_a_batch_stays_for_ever(store, queue):
     wanted = batch((DEAD,), seeds=1)
     seen(wanted)
-    batches.work(*queue[0])
+    chains.work(*queue[0])
     store.delete(f"batch:{wanted.key}:wanted")
 
     keys = store.keys("batch:*")
@@ -234,7 +235,7 @@ def test_chains_that_cannot_be_published_hold_nothing(store, monkeypatch):
     monkeypatch.setattr(current_app, "send_task", refuse)
     wanted = batch((DEAD,))
 
-    assert batches.look(wanted) == services.UNREACHABLE
+    assert chains.look(wanted) == services.UNREACHABLE
     assert not store.exists(f"batch:{wanted.key}:alive")
 
 
@@ -246,7 +247,7 @@ def test_a_batch_that_failed_altogether_is_tried_again_by_who_comes_later(store,
 
     assert seen(wanted).failed == 3
 
-    assert 0 < store.ttl(f"batch:{wanted.key}") <= batches.ALL_FAILED_KEPT_S
+    assert 0 < store.ttl(f"batch:{wanted.key}") <= chains.ALL_FAILED_KEPT_S
 
 
 def test_a_piece_whose_worker_died_is_taken_again_by_its_chain_and_by_others_when_its_lease_is_over(
@@ -254,15 +255,15 @@ def test_a_piece_whose_worker_died_is_taken_again_by_its_chain_and_by_others_whe
 ):
     wanted = batch((DEAD,), seeds=1)
     seen(wanted)
-    chain, other, work_on = queue[0], queue[1], batches._work_on
-    monkeypatch.setattr(batches, "_work_on", lambda batch, piece: (_ for _ in ()).throw(SystemExit))
+    chain, other, work_on = queue[0], queue[1], chains._work_on
+    monkeypatch.setattr(chains, "_work_on", lambda batch, piece: (_ for _ in ()).throw(SystemExit))
     with pytest.raises(SystemExit):
-        batches.work(*chain)
-    monkeypatch.setattr(batches, "_work_on", work_on)
+        chains.work(*chain)
+    monkeypatch.setattr(chains, "_work_on", work_on)
 
-    assert batches.work(*other) == "finished"
+    assert chains.work(*other) == "finished"
     assert seen(wanted).done == 2  # the third is leased
-    assert batches.work(*chain) == "finished"
+    assert chains.work(*chain) == "finished"
 
     assert seen(wanted).complete
     assert seen(wanted).failed == 0
@@ -271,18 +272,18 @@ def test_a_piece_whose_worker_died_is_taken_again_by_its_chain_and_by_others_whe
 def test_a_piece_that_kills_its_worker_twice_is_missing_and_costs_nothing_else(store, queue, monkeypatch):
     wanted = batch((DEAD,), seeds=1)
     seen(wanted)
-    work_on = batches._work_on
+    work_on = chains._work_on
 
     def deadly(batch, piece):
         if piece == 1:
             raise SystemExit
         work_on(batch, piece)
 
-    monkeypatch.setattr(batches, "_work_on", deadly)
+    monkeypatch.setattr(chains, "_work_on", deadly)
     for _ in range(2):
         with pytest.raises(SystemExit):
-            batches.work(*queue[0])
-    assert batches.work(*queue[0]) == "finished"
+            chains.work(*queue[0])
+    assert chains.work(*queue[0]) == "finished"
 
     look = seen(wanted)
     assert look.complete
@@ -360,9 +361,9 @@ def test_when_redis_forgets_everything_the_batch_is_computed_again(store, queue)
 
 
 def test_without_redis_the_reader_is_told(monkeypatch):
-    monkeypatch.setattr(batches, "connection", lambda: client("unix:///nowhere/redis.sock"))
+    monkeypatch.setattr(chains, "connection", lambda: client("unix:///nowhere/redis.sock"))
 
-    outcome = batches.look(batch((DEAD,)))
+    outcome = chains.look(batch((DEAD,)))
 
     assert outcome == services.UNREACHABLE
 
@@ -385,7 +386,7 @@ def test_the_time_left_is_told_from_the_pace_so_far(store, queue, monkeypatch):
     seen(wanted)
     assert seen(wanted).left_s is None
     for piece in range(4):
-        batches._work_on(wanted, piece)
+        chains._work_on(wanted, piece)
     monkeypatch.setattr("time.time", lambda: 1002.0)
 
     assert wanted.pieces == 14

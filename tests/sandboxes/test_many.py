@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from celery import current_app
 
-from sandboxes import batches, plans, services
+from sandboxes import batches, chains, plans, services
 from sandboxes.presentation import present_mean
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.statistics import moments
@@ -28,7 +28,7 @@ JSON = {"Accept": "application/json"}
 @pytest.fixture
 def queue(store, monkeypatch):
     # A kernel may have to be compiled first.
-    monkeypatch.setattr(batches, "WANTED_KEPT_S", 600)
+    monkeypatch.setattr(chains, "WANTED_KEPT_S", 600)
     waiting = []
     monkeypatch.setattr(current_app, "send_task", lambda name, args, **options: waiting.append(args))
     return waiting
@@ -39,7 +39,7 @@ def at_once(queue, monkeypatch):
     """Workers so quick that a batch is over as soon as it is asked for."""
 
     def finish(name, args, **options):
-        while batches.work(*args) == "more":
+        while chains.work(*args) == "more":
             pass
 
     monkeypatch.setattr(current_app, "send_task", finish)
@@ -130,7 +130,7 @@ def test_a_sweep_over_two_knobs_is_a_map_whose_cells_open_their_run(client, at_o
 
 def test_another_measure_of_the_same_sweep_computes_nothing_anew(client, at_once, monkeypatch):
     client.get(f"{ADDRESS}sweep/", SWEEP)
-    monkeypatch.setattr(batches, "computed", lambda *args, **options: pytest.fail("computed again"))
+    monkeypatch.setattr(chains, "computed", lambda *args, **options: pytest.fail("computed again"))
 
     response = client.get(f"{ADDRESS}sweep/", {**SWEEP, "metric": "p95_ms"})
 
@@ -149,7 +149,7 @@ def test_while_it_runs_a_sweep_shows_its_progress_a_stop_and_asks_again(client, 
 
 def test_a_partial_picture_is_drawn_while_it_runs(client, queue, impatient):
     client.get(f"{ADDRESS}sweep/", SWEEP)
-    batches._work_on(batches.batch_of(queue[0][0]), 0)
+    chains._work_on(batches.batch_of(queue[0][0]), 0)
 
     response = client.get(f"{ADDRESS}sweep/", {**SWEEP, "poll": "1"}, headers=HTMX)
 
@@ -161,7 +161,7 @@ def test_a_partial_picture_is_drawn_while_it_runs(client, queue, impatient):
 
 def test_a_stopped_sweep_keeps_its_picture_asks_nobody_and_can_carry_on(client, queue, impatient):
     client.get(f"{ADDRESS}sweep/", SWEEP)
-    batches._work_on(batches.batch_of(queue[0][0]), 0)
+    chains._work_on(batches.batch_of(queue[0][0]), 0)
     queue.clear()
 
     page = text(client.get(f"{ADDRESS}sweep/", {**SWEEP, "stopped": "1"}, headers=HTMX))
@@ -219,7 +219,7 @@ def test_the_address_bar_holds_the_batch(client, at_once):
 def test_json_tells_the_points_and_whether_they_are_all(client, queue, impatient):
     waiting = client.get(f"{ADDRESS}sweep/", SWEEP, headers=JSON)
     while queue:
-        batches.work(*queue.pop(0))
+        chains.work(*queue.pop(0))
     ready = client.get(f"{ADDRESS}sweep/", SWEEP, headers=JSON)
     wrong = client.get(f"{ADDRESS}sweep/", {**SWEEP, "x": "wind"}, headers=JSON)
     empty = client.get(f"{ADDRESS}sweep/", SHORT, headers=JSON)
@@ -251,7 +251,7 @@ def test_csv_of_a_batch_without_numbers_yet_says_when_to_ask_again(client, queue
 
 
 def test_without_redis_the_page_says_so_keeps_what_was_typed_and_tries_again(client, monkeypatch):
-    monkeypatch.setattr(batches, "look", lambda *args, **options: services.UNREACHABLE)
+    monkeypatch.setattr(chains, "look", lambda *args, **options: services.UNREACHABLE)
 
     page = text(client.get(f"{ADDRESS}sweep/", SWEEP))
 
