@@ -38,8 +38,8 @@ from sandboxes.store import connection
 log = structlog.get_logger(__name__)
 
 KEPT_S = 30 * 60
-# Stopping is looking no more; chains notice after this long.
-WANTED_KEPT_S = 3
+# A page asks twice a second, and slower when the machine is busy.
+WANTED_KEPT_S = 8
 # Longer than a task's hard time limit: whoever holds a lease beyond it is gone.
 LEASE_S = 45
 MOST_TRIES = 2
@@ -90,6 +90,7 @@ class Manner(Enum):
 
     ASK = "ask"  # and keep workers at it
     READ = "read"  # as it stands
+    LEAVE = "leave"  # as it stands, and say that nobody looks on; who still does says otherwise at the next look
 
 
 def standing(
@@ -117,6 +118,8 @@ def look(
     a token for each of its runs (sandboxes.limits); None is nobody's request.
     """
     try:
+        if manner is Manner.LEAVE:
+            connection().delete(f"batch:{batch.key}:wanted")
         at_work = _ask(batch, visitor) if manner is Manner.ASK else False
         if isinstance(at_work, services.Failed):
             return at_work

@@ -82,9 +82,11 @@ class ChangeForm(WordsForm):
     )
 
 
-def blank(run: Run, address: str, scope: str) -> SaveForm:
-    """The form that saves the run at this address, with a title that says which it is."""
-    return SaveForm(initial={"address": address, "title": naming.title(run)}, auto_id=ids(scope))
+def blank(run: Run, address: str, scope: str, title: str = "") -> SaveForm:
+    """The form that saves the run at this address, with a title that says which it is unless one is given."""
+    return SaveForm(
+        initial={"address": address, "title": (title or naming.title(run))[:TITLE_LENGTH]}, auto_id=ids(scope)
+    )
 
 
 def kept(experiment: Experiment) -> ChangeForm:

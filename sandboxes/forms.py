@@ -139,7 +139,7 @@ MANY_LABELS = {
     "seeds": "Seeds per point",
     "metric": "Measure",
     **dict(AXIS_LABELS),
-    **{f"{axis}_{part}": words for axis, _ in AXIS_LABELS for part, words in AXIS_PARTS},
+    **{f"{axis}_{part}": f"{words} ({label.lower()})" for axis, label in AXIS_LABELS for part, words in AXIS_PARTS},
 }
 
 

@@ -92,7 +92,7 @@ def swept(look: Look, sweep: Sweep, address: str) -> Picture:
     figure = draw(sweep, found, look.states)
     return {
         "name": "sweep",
-        "title": f"{sweep.metric.label} by {' and '.join(_label(sweep.batch, axis) for axis in sweep.batch.axes)}",
+        "title": title(sweep),
         "note": _note(sweep),
         "keys": (),
         "height_px": 320 if len(sweep.batch.axes) == 1 else 480,
@@ -104,6 +104,11 @@ def swept(look: Look, sweep: Sweep, address: str) -> Picture:
         "rows": _rows(sweep, found),
         "opens": {"address": address, "names": [axis.name for axis in sweep.batch.axes]},
     }
+
+
+def title(sweep: Sweep) -> str:
+    """What is drawn: "Available by Wait while open and Window"."""
+    return f"{sweep.metric.label} by {' and '.join(_label(sweep.batch, axis) for axis in sweep.batch.axes)}"
 
 
 def where(batch: Batch, point: Sequence[Any], axes: Sequence[int] | None = None) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from django.urls import reverse
 from numpy.typing import NDArray
 
-from sandboxes import addresses, pictures, sweeps
+from sandboxes import addresses, naming, pictures, sweeps
 from sandboxes.addresses import BASELINE
 from sandboxes.batches import DONE, FAILED, Batch, Look, Standing
 from sandboxes.presentation import Figure, amount, paired_change, present_mean
@@ -36,6 +36,11 @@ class Plan:
     @property
     def address(self) -> str:
         return reverse(self.kind, args=[self.run.simulation.slug]) + self.query
+
+    @property
+    def title(self) -> str:
+        """What this is, in a few words."""
+        raise NotImplementedError
 
     def figures(self, standing: Standing) -> list[Figure]:
         """The headline numbers; none where the picture is the number."""
@@ -68,6 +73,10 @@ class Replications(Plan):
     """One setting over several seeds, and its baseline over the same ones if there is one."""
 
     kind = "replications"
+
+    @property
+    def title(self) -> str:
+        return f"{naming.title(self.run)}, {self.batches[0].seeds} seeds"
 
     def figures(self, standing: Standing) -> list[Figure]:
         here, *before = standing.looks
@@ -135,6 +144,10 @@ class SweepPlan(Plan):
 
     sweep: Sweep
     kind = "sweep"
+
+    @property
+    def title(self) -> str:
+        return pictures.title(self.sweep)
 
     def pictures(self, standing: Standing) -> list[pictures.Picture]:
         return [pictures.swept(standing.looks[0], self.sweep, addresses.address(self.run))]

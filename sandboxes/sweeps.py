@@ -91,7 +91,7 @@ def axis(simulation: Simulation[Any, Any], name: str, asked: Mapping[str, str]) 
     if spacing not in dict(SPACINGS):
         problems += (_problem(f"{name}_spacing", spacing, f"one of {', '.join(dict(SPACINGS))}"),)
     if not problems and low >= high:
-        problems += (Problem(f"{name}_to", f"{name}_to is {high:g}; use more than {name}_from, which is {low:g}"),)
+        problems += (Problem(f"{name}_to", f"{name}_to is {high:g}; use more than {low:g}"),)
     if not problems and spacing == "log" and low <= 0:
         problems += (Problem(f"{name}_from", f"{name}_from is {low:g}; use more than 0 for steps of a fixed factor"),)
     if problems:

@@ -123,7 +123,7 @@ def _page(request: HttpRequest, slug: str, kind: str, started: bool) -> HttpResp
     asked = _asked(request, slug, kind, started)
     plan, refused, stopped = asked.plan, asked.refused, STOPPED in request.GET
     wait_s = 0.0 if stopped or POLL in request.GET else WAIT_S
-    manner = Manner.READ if stopped else Manner.ASK
+    manner = _manner(request, stopped)
     outcome = chains.standing(plan.batches, wait_s, manner, request) if plan else None
     if exports.wants_json(request):
         return exports.many_as_json(plan, outcome, refused)
@@ -140,13 +140,20 @@ def _page(request: HttpRequest, slug: str, kind: str, started: bool) -> HttpResp
         "run_query": addresses.query(asked.run, **asked.pin) if asked.run else "",
         "pin": asked.pin,
         "turns": asked.turns,
-        "save_form": blank(plan.run, plan.address, "run") if plan else None,
+        "save_form": blank(plan.run, plan.address, "run", plan.title) if plan else None,
         **_told(plan, outcome),
     }
     if request.headers.get("HX-Request") == "true":
         return _fragment(request, plan, outcome, context)
     page = render(request, "sandboxes/many.html", context | _form(asked), status=400 if refused else 200)
     return exports.as_refusal(outcome, page) if isinstance(outcome, services.Failed) else page
+
+
+def _manner(request: HttpRequest, stopped: bool) -> Manner:
+    """Pressing Stop says that nobody looks on; opening the address of a stopped batch says nothing to anybody."""
+    if not stopped:
+        return Manner.ASK
+    return Manner.LEAVE if request.headers.get("HX-Request") == "true" else Manner.READ
 
 
 def _fragment(

@@ -70,14 +70,14 @@
       if (!knob || check(knob)) ask();
     };
     form.addEventListener("input", (event) => {
-      const knob = event.target.closest("[data-knob]");
       const other = event.target.type === "range" ? "number" : event.target.type === "number" ? "range" : null;
-      const twin = other && knob?.querySelector(`input[type=${other}]`);
+      const twin = other && event.target.closest(".knob")?.querySelector(`input[type=${other}]`);
       if (twin) twin.value = event.target.value;
-      turned(knob);
+      turned(event.target.closest("[data-knob]"));
     });
     form.addEventListener("click", (event) => {
-      if (event.target.closest("[data-reset-all]")) {
+      // Where a turned knob is not asked for at once, the link leads to the page as it begins.
+      if (event.target.closest("[data-reset-all]") && !form.hasAttribute("data-many")) {
         event.preventDefault();
         for (const knob of form.querySelectorAll("[data-knob]")) {
           set(knob, knob.dataset.default);

@@ -1,4 +1,4 @@
-// The form of a sweep: a knob's bounds come with it, and another measure is drawn at once.
+// The form of many runs: a knob's bounds come with it, another measure is drawn at once, and what waits for Run says so.
 (() => {
   const fields = (axis) => axis.querySelector("[data-axis-range]");
 
@@ -14,6 +14,12 @@
     high.value = chosen.dataset.high ?? "";
     show(axis);
   };
+
+  const sayTurned = (turned) => {
+    for (const note of document.querySelectorAll("[data-turned]")) note.hidden = !turned;
+  };
+  document.addEventListener("input", (event) => event.target.form?.matches("[data-many]") && sayTurned(true));
+  document.addEventListener("htmx:before:request", (event) => event.detail.ctx?.sourceElement?.matches?.("[data-many]") && sayTurned(false));
 
   document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-axis]").forEach(show));
   document.addEventListener("change", (event) => {

@@ -70,7 +70,7 @@ def test_a_sweep_is_stopped_keeps_what_it_has_and_carries_on(page, running_house
     page.get_by_role("link", name="Stop").click()
     expect(page.get_by_text("stopped.")).to_be_visible()
     assert "stopped=1" in page.url
-    page.wait_for_timeout(5_000)  # workers notice within three seconds
+    page.wait_for_timeout(3_000)  # what was begun is finished
     page.reload()
     kept = runs_over(page)
     page.wait_for_timeout(2_000)
@@ -119,3 +119,21 @@ def runs_over(page):
     found = re.search(r"([\d,]+) of 2,400 runs", page.locator(".progress-line").inner_text())
     assert found
     return int(found[1].replace(",", ""))
+
+
+def test_the_seeds_slider_the_other_pages_and_reset_follow_what_is_shown(page):
+    page.goto(f"{ADDRESS}replications/?replications=5")
+    expect(page.get_by_text("5 runs.")).to_be_visible(timeout=60_000)
+    page.get_by_role("slider", name="Seeds").press("ArrowRight")
+    expect(page.locator("[name=replications]")).to_have_value("6")
+    page.locator("[data-knob=dead_s] input[type=number]").fill("12")
+    expect(page.get_by_text("What is shown is of other settings.")).to_be_visible()
+
+    page.get_by_role("button", name="Run", exact=True).click()
+
+    expect(page.get_by_text("6 runs.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("What is shown is of other settings.")).to_be_hidden()
+    expect(page.get_by_role("link", name="One run")).to_have_attribute("href", re.compile("dead_s=12"))
+    page.get_by_role("link", name="Reset all").click()
+    expect(page.locator("[name=replications]")).to_have_value("30")
+    expect(page.locator("[data-knob=dead_s] input[type=number]")).to_have_value("35")

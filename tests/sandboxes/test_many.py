@@ -201,7 +201,7 @@ def test_what_is_wrong_is_told_in_the_words_of_the_page_and_what_was_typed_is_ke
     page = text(response)
 
     assert response.status_code == 400
-    assert "“To” is 999; use 0 to 300" in page
+    assert "“To (across)” is 999; use 0 to 300" in page
     assert 'name="x_to" type="number" step="any" inputmode="decimal" value="999"' in page
     assert re.search(r'name="x_steps"[^>]*value="7"', page)
     assert client.get(f"{ADDRESS}sweep/", {**SWEEP, "x_to": "999"}, headers=HTMX).status_code == 422

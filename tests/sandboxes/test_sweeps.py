@@ -47,7 +47,7 @@ def test_values_are_short_enough_to_be_typed():
         ({"x_from": "-1"}, "x_from is -1; use 0 to 300, the bounds of dead_s"),
         ({"x_to": "301"}, "x_to is 301; use 0 to 300"),
         ({"x_to": "nan"}, "x_to is nan; use 0 to 300"),
-        ({"x_from": "20", "x_to": "10"}, "x_to is 10; use more than x_from, which is 20"),
+        ({"x_from": "20", "x_to": "10"}, "x_to is 10; use more than 20"),
         ({"x_steps": "1"}, "x_steps is 1; use a whole number from 2 to 100"),
         ({"x_steps": "ten"}, "x_steps is ten; use a whole number from 2 to 100"),
         ({"x_spacing": "odd"}, "x_spacing is odd; use one of even, log"),

@@ -123,24 +123,31 @@ def states_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> 
     words = {code: name for code, name, _ in STATES}
     stretches = shown_stretches(result)
     whole = stretches is result.stretches
+    # The key of a picture taken away names the states.
     traces = [
-        _bars(
-            [(name, stretch.start_s, stretch.end_s) for stretch in stretches if stretch.state == code],
-            "breaker",
-            light(colour),
-            place=BREAKER_PLACE,
-            thickness=0.54,
-        )
+        {
+            **_bars(
+                [(name, stretch.start_s, stretch.end_s) for stretch in stretches if stretch.state == code],
+                "breaker",
+                light(colour),
+                place=BREAKER_PLACE,
+                thickness=0.54,
+            ),
+            "name": name,
+        }
         for code, name, colour in STATES
     ] + [
         # One trace whatever the phases: each costs the browser a few milliseconds at every turn of a knob.
-        _bars(
-            list(result.phases),
-            "dependency",
-            [light(HEALTH_COLOURS[phase.name]) for phase in result.phases],
-            place=HEALTH_PLACE,
-            thickness=0.3,
-        )
+        {
+            **_bars(
+                list(result.phases),
+                "dependency",
+                [light(HEALTH_COLOURS[phase.name]) for phase in result.phases],
+                place=HEALTH_PLACE,
+                thickness=0.3,
+            ),
+            "showlegend": False,
+        }
     ]
     picture = figure(
         traces,
