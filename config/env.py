@@ -55,6 +55,7 @@ class Environment:
     trusted_proxies: int
     email_url: str
     email_from: str
+    web_processes: int
     web_threads: int
     interactive_processes: int
     sweep_processes: int
@@ -84,7 +85,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         trusted_proxies=_whole_number(environ, "TRUSTED_PROXIES", 0, 0, 10),
         email_url=_email_url(environ, production),
         email_from=environ.get("EMAIL_FROM") or "Halfopen <halfopen@localhost>",
-        web_threads=_whole_number(environ, "WEB_THREADS", 32, 1, 512),
+        web_processes=_whole_number(environ, "WEB_PROCESSES", min(os.cpu_count() or 1, 2), 1, 64),
+        web_threads=_whole_number(environ, "WEB_THREADS", 16, 1, 512),
         interactive_processes=_whole_number(environ, "INTERACTIVE_PROCESSES", 2, 1, 64),
         sweep_processes=_whole_number(environ, "SWEEP_PROCESSES", min(os.cpu_count() or 1, 64), 1, 64),
         log_format=_one_of(environ, "LOG_FORMAT", ("console", "json"), "json" if production else "console"),

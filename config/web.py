@@ -1,4 +1,4 @@
-"""The web process: Granian serves config.wsgi with as many threads as requests may wait at once."""
+"""The web server: Granian serves config.wsgi in a few processes, each with threads for requests that wait."""
 
 from granian import Granian
 from granian.constants import Interfaces
@@ -15,7 +15,7 @@ def main() -> None:
         address=here.host,
         port=here.port,
         interface=Interfaces.WSGI,
-        workers=1,
+        workers=here.web_processes,
         blocking_threads=here.web_threads,
         websockets=False,
         log_level=LogLevels.error,

@@ -56,6 +56,7 @@ def test_production_takes_what_it_is_given_and_is_strict_by_default(tmp_path):
         ({"PORT": "http"}, "PORT is http; use a whole number from 1 to 65535"),
         ({"PORT": "0"}, "PORT is 0; use a whole number from 1 to 65535"),
         ({"PORT": "65536"}, "PORT is 65536; use a whole number from 1 to 65535"),
+        ({"WEB_PROCESSES": "0"}, "WEB_PROCESSES is 0; use a whole number from 1 to 64"),
         ({"WEB_THREADS": "-1"}, "WEB_THREADS is -1; use a whole number from 1 to 512"),
         ({"WEB_THREADS": "513"}, "WEB_THREADS is 513; use a whole number from 1 to 512"),
         ({"INTERACTIVE_PROCESSES": "0"}, "INTERACTIVE_PROCESSES is 0; use a whole number from 1 to 64"),
