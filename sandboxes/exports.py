@@ -87,7 +87,7 @@ def refused_file(failed: Failed) -> HttpResponse:
 
 
 def many_as_json(plan: Plan | None, outcome: Standing | Failed | None, refused: BadParams | None) -> JsonResponse:
-    """A batch's numbers: 200 when all are there, 202 while workers are at it; 422 for what cannot be run; 503 else."""
+    """A batch's numbers: 200 when all are there, 202 while workers are at it; 422 for what cannot be run; 429; 503."""
     if isinstance(outcome, Standing) and plan:
         answer = JsonResponse(plan.as_json(outcome), status=200 if outcome.complete else 202)
         return answer if outcome.complete else _again_after(ASK_AGAIN_S, answer)
