@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sandboxes.simulations.spec import BadParams, Choice, Knob, Problem, Simulation, knobs
+from sandboxes.simulations.spec import BadParams, Choice, Knob, Numbers, Problem, Simulation, knobs
 from sandboxes.simulations.streams import LARGEST_SEED
 
 SEED = Knob(
@@ -26,7 +26,7 @@ class Control:
     """One labelled control: what it is called, what it holds, what it may hold, and what is wrong with it."""
 
     name: str
-    kind: str  # "number", "choice" or "switch"
+    kind: str  # "number", "numbers", "choice" or "switch"
     whole: bool
     knob: Knob
     value: str
@@ -114,10 +114,12 @@ class AxisField:
 
 
 def axis_choices(simulation: Simulation[Any, Any]) -> list[tuple[str, list[AxisChoice]]]:
-    """(group, its parameters), in order."""
+    """(group, its parameters), in order; those that a sweep can go over."""
     fields = simulation.params.model_fields
     choices = []
     for name, knob in knobs(simulation.params).items():
+        if fields[name].annotation is Numbers:
+            continue
         bounded = fields[name].annotation in (int, float)
         label = f"{knob.label} ({knob.unit})" if knob.unit else knob.label
         bounds = (plain(knob.low), plain(knob.high)) if bounded else ("", "")
@@ -180,4 +182,4 @@ def _kind(annotation: Any) -> tuple[str, tuple[tuple[str, str], ...]]:
         return "switch", (("false", "off"), ("true", "on"))
     if isinstance(annotation, type) and issubclass(annotation, Choice):
         return "choice", tuple((member.value, member.label) for member in annotation)
-    return "number", ()
+    return "numbers" if annotation is Numbers else "number", ()

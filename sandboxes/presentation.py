@@ -220,7 +220,7 @@ def _told(metric: Metric, value: float) -> tuple[str, str]:
     """A value as (number, unit)."""
     if metric.unit in SECONDS:
         return duration(value * SECONDS[metric.unit])
-    return f"{value:,.{metric.digits}f}", metric.unit
+    return f"{value * metric.scale:,.{metric.digits}f}", metric.unit
 
 
 def _size(height_px: int) -> str:
