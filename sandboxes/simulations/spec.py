@@ -302,6 +302,11 @@ class Simulation(Generic[P, R]):
     replay: Callable[[R], Replay] | None = None
 
     @cached_property
+    def knobs(self) -> Mapping[str, Knob]:
+        """Parameter name -> Knob, in the order of declaration."""
+        return knobs(self.params)
+
+    @cached_property
     def defaults(self) -> Mapping[str, Any]:
         """Every parameter's default, as a plain JSON value."""
         return self.params().model_dump(mode="json")

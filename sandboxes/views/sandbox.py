@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from sandboxes import addresses, exports, services
+from sandboxes import addresses, exports, naming, services
 from sandboxes.addresses import BASELINE, EMBED, POLL, SEED
 from sandboxes.comparison import compared
 from sandboxes.experiment_forms import blank
@@ -67,8 +67,11 @@ def sandbox(request: HttpRequest, slug: str) -> HttpResponse:
         "run_query": addresses.query(wanted, **pin) if wanted else "",
         "command": exports.command(wanted) if wanted else "",
         "scope": addresses.scope(request),
-        "save_form": blank(wanted, addresses.address(wanted, **pin), addresses.scope(request)) if wanted else None,
+        "save_form": blank(addresses.address(wanted, **pin), addresses.scope(request), naming.title(wanted))
+        if wanted
+        else None,
         "answer_id": token_hex(4),
+        "run_title": naming.title(wanted) if wanted else "",
         "embedded": EMBED in request.GET,
         "scenarios": _scenarios(simulation, wanted, pin),
     }
