@@ -7,6 +7,8 @@ would, until it is the oldest.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -17,6 +19,27 @@ HIT, MISS, FAILED = 0, 1, 2
 FIRST, SIZE, USED, NEWEST, OLDEST = 0, 1, 2, 3, 4
 # Fields of a slot.
 KEY, NEWER, OLDER = 0, 1, 2
+ASKED, ANSWERED = 0, 1
+
+
+class Database(NamedTuple):
+    """It begins a read every `read_s` at most, in order of arrival, and answers `latency_s` after it began.
+
+    A read that would wait longer than `longest_wait_s` to begin is refused.
+    """
+
+    read_s: float
+    latency_s: float
+    longest_wait_s: float
+
+
+class Reads(NamedTuple):
+    """The database's reads so far, in order."""
+
+    answer_s: NDArray[np.float64]
+    keys: NDArray[np.int32]
+    counted: NDArray[np.int64]  # how many were ASKED for and how many ANSWERED
+    free_s: NDArray[np.float64]  # (1,): when the next read can begin
 
 
 @njit(cache=True)
@@ -108,51 +131,90 @@ def moved(
 def serve(
     caches: NDArray[np.int64],
     slots: NDArray[np.int32],
-    where: NDArray[np.int32],
     before: NDArray[np.int16],
     after: NDArray[np.int16],
+    newest_first: NDArray[np.int64],
     change_s: float,
     arrival_s: NDArray[np.float64],
     wanted: NDArray[np.int32],
-    read_s: float,
-    latency_s: float,
-    longest_wait_s: float,
+    database: Database,
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """What became of each request, HIT, MISS or FAILED, and how long it waited for the database (s). Shapes (n,).
 
-    The database begins a read every `read_s` at most and answers it `latency_s` later. A read that would wait longer
-    than `longest_wait_s` to begin is refused. An answer fills the caches at the moment it comes.
+    The caches are empty when this begins; `newest_first` fills them. From `change_s` on clients look on the nodes in
+    `after`, and answers of the database that come later fill those.
     """
     outcome = np.zeros(arrival_s.size, np.int8)
     waited_s = np.zeros(arrival_s.size)
-    answer_s = np.empty(arrival_s.size)
-    reads = np.empty(arrival_s.size, np.int32)
-    asked, answered = 0, 0
-    free_s = 0.0
-    placed = before
+    reads = Reads(np.empty(arrival_s.size), np.empty(arrival_s.size, np.int32), np.zeros(2, np.int64), np.zeros(1))
+    where = np.full(before.shape, NOWHERE, np.int32)
+    fill(caches, slots, where, before, newest_first)
+    change = np.searchsorted(arrival_s, change_s)
+    _serve(caches, slots, where, before, arrival_s[:change], wanted, database, reads, outcome, waited_s)
+    _take_answers(caches, slots, where, before, reads, change_s)
+    where = moved(where, before, after)
+    _serve(
+        caches,
+        slots,
+        where,
+        after,
+        arrival_s[change:],
+        wanted[change:],
+        database,
+        reads,
+        outcome[change:],
+        waited_s[change:],
+    )
+    return outcome, waited_s
+
+
+@njit(cache=True)
+def _serve(
+    caches: NDArray[np.int64],
+    slots: NDArray[np.int32],
+    where: NDArray[np.int32],
+    placed: NDArray[np.int16],
+    arrival_s: NDArray[np.float64],
+    wanted: NDArray[np.int32],
+    database: Database,
+    reads: Reads,
+    outcome: NDArray[np.int8],
+    waited_s: NDArray[np.float64],
+) -> None:
+    """The requests of a time in which clients know the same nodes. What is not a hit is written into the last two."""
     for request in range(arrival_s.size):
         now_s, key = arrival_s[request], wanted[request]
-        while answered < asked and answer_s[answered] <= min(now_s, change_s):
-            use(caches, slots, where, placed, reads[answered])
-            answered += 1
-        if now_s >= change_s and placed is before:
-            where, placed = moved(where, before, after), after
-        while answered < asked and answer_s[answered] <= now_s:
-            use(caches, slots, where, placed, reads[answered])
-            answered += 1
+        _take_answers(caches, slots, where, placed, reads, now_s)
         if where[key, 0] != NOWHERE:
             use(caches, slots, where, placed, key)
             continue
-        wait_s = max(0.0, free_s - now_s)
-        if wait_s > longest_wait_s:
+        wait_s = max(0.0, reads.free_s[0] - now_s)
+        if wait_s > database.longest_wait_s:
             outcome[request] = FAILED
             continue
         outcome[request] = MISS
-        free_s = now_s + wait_s + read_s
-        waited_s[request] = wait_s + latency_s
-        answer_s[asked], reads[asked] = now_s + wait_s + latency_s, key
-        asked += 1
-    return outcome, waited_s
+        waited_s[request] = wait_s + database.latency_s
+        reads.free_s[0] = now_s + wait_s + database.read_s
+        asked = reads.counted[ASKED]
+        reads.answer_s[asked], reads.keys[asked] = now_s + waited_s[request], key
+        reads.counted[ASKED] += 1
+
+
+@njit(cache=True)
+def _take_answers(
+    caches: NDArray[np.int64],
+    slots: NDArray[np.int32],
+    where: NDArray[np.int32],
+    placed: NDArray[np.int16],
+    reads: Reads,
+    now_s: float,
+) -> None:
+    """Fill the caches with what the database has answered by now."""
+    answered = reads.counted[ANSWERED]
+    while answered < reads.counted[ASKED] and reads.answer_s[answered] <= now_s:
+        use(caches, slots, where, placed, reads.keys[answered])
+        answered += 1
+    reads.counted[ANSWERED] = answered
 
 
 @njit(cache=True)

@@ -26,7 +26,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from sandboxes.simulations.consistent_hashing.cache import NOWHERE, empty_caches, fill, serve
+from sandboxes.simulations.consistent_hashing.cache import HIT, Database, empty_caches, serve
 from sandboxes.simulations.consistent_hashing.jump import jump_hash
 from sandboxes.simulations.consistent_hashing.ketama import KetamaRing, ketama_ring
 from sandboxes.simulations.consistent_hashing.params import Algorithm, Change, ConsistentHashingParams
@@ -177,22 +177,15 @@ def traffic(
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """What became of each request and how long its answer took (s). Shapes (n,)."""
     caches, slots = empty_caches(cache_sizes(params, before, after))
-    where = np.full(before.shape, NOWHERE, np.int32)
-    fill(caches, slots, where, before, newest_first)
-    outcome, waited_s = serve(
-        caches,
-        slots,
-        where,
-        before,
-        after,
-        params.before_s,
-        arrival_s,
-        wanted,
-        1 / params.database_capacity_per_s,
-        max(params.database_latency_ms / 1000, 0.0),
-        params.longest_wait_s,
+    database = Database(
+        read_s=1 / params.database_capacity_per_s,
+        latency_s=params.database_latency_ms / 1000,
+        longest_wait_s=params.longest_wait_s,
     )
-    return outcome, np.where(outcome == 0, HIT_S, waited_s)
+    outcome, waited_s = serve(
+        caches, slots, before, after, newest_first, params.before_s, arrival_s, wanted, database
+    )
+    return outcome, np.where(outcome == HIT, HIT_S, waited_s)
 
 
 def cache_sizes(

@@ -140,7 +140,7 @@ class ConsistentHashingParams(Params):
         help="Zipf's exponent: the key of rank r is asked for in proportion to 1 / r to this power. 0 is uniform.",
     )
     request_rate_per_s: float = knob(
-        2000,
+        1500,
         label="Requests",
         group=CACHES,
         unit="req/s",
@@ -160,7 +160,7 @@ class ConsistentHashingParams(Params):
         help="How long the run goes on before the change. The caches are warm from the start.",
     )
     after_s: float = knob(
-        50,
+        40,
         label="After the change",
         group=CACHES,
         unit="s",
@@ -180,7 +180,7 @@ class ConsistentHashingParams(Params):
         help="How many keys a node of weight 1 holds; the one unused for longest makes room (LRU).",
     )
     database_capacity_per_s: float = knob(
-        800,
+        500,
         label="Database capacity",
         group=CACHES,
         unit="reads/s",
