@@ -114,9 +114,7 @@ def use(
 
 
 @njit(cache=True)
-def moved(
-    where: NDArray[np.int32], before: NDArray[np.int16], after: NDArray[np.int16]
-) -> NDArray[np.int32]:
+def moved(where: NDArray[np.int32], before: NDArray[np.int16], after: NDArray[np.int16]) -> NDArray[np.int32]:
     """Where each key's copies are for clients that look on other nodes from now on. Shapes (k, copies)."""
     found = np.full(where.shape, NOWHERE, np.int32)
     for key in range(where.shape[0]):

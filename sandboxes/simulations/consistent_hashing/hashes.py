@@ -25,7 +25,11 @@ LOW_32 = np.uint64(0xFFFFFFFF)
 MD5_START = np.array([0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476], np.uint64)
 MD5_SINES = np.array([int(abs(sin(step + 1)) * 2**32) for step in range(64)], np.uint64)
 MD5_TURNS = np.array(
-    [turns[step % 4] for turns in ((7, 12, 17, 22), (5, 9, 14, 20), (4, 11, 16, 23), (6, 10, 15, 21)) for step in range(16)],
+    [
+        turns[step % 4]
+        for turns in ((7, 12, 17, 22), (5, 9, 14, 20), (4, 11, 16, 23), (6, 10, 15, 21))
+        for step in range(16)
+    ],
     np.uint64,
 )
 

@@ -42,9 +42,7 @@ def maglev_table(
 
 
 @njit(cache=True)
-def populated(
-    nodes: NDArray[np.int16], weights: NDArray[np.float64], size: int, seed: np.uint64
-) -> NDArray[np.int16]:
+def populated(nodes: NDArray[np.int16], weights: NDArray[np.float64], size: int, seed: np.uint64) -> NDArray[np.int16]:
     """The paper's pseudocode 1, with turns by weight (1 is a turn in every round)."""
     table = np.full(size, FREE, np.int16)
     at, skip = np.empty(nodes.size, np.int64), np.empty(nodes.size, np.int64)

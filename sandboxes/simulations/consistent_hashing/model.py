@@ -109,9 +109,7 @@ def requests(params: ConsistentHashingParams) -> int:
     return params.keys * (params.replicas + asked) + traffic
 
 
-def placements(
-    params: ConsistentHashingParams, seed: int
-) -> tuple[Directory, NDArray[np.int16], NDArray[np.int16]]:
+def placements(params: ConsistentHashingParams, seed: int) -> tuple[Directory, NDArray[np.int16], NDArray[np.int16]]:
     """What clients know before the change, and the nodes of every key before and after it, shapes (keys, copies)."""
     hashes = key_hashes(params, seed, params.keys)
     known = directory(params, nodes_before(params), seed)
@@ -182,9 +180,7 @@ def traffic(
         latency_s=params.database_latency_ms / 1000,
         longest_wait_s=params.longest_wait_s,
     )
-    outcome, waited_s = serve(
-        caches, slots, before, after, newest_first, params.before_s, arrival_s, wanted, database
-    )
+    outcome, waited_s = serve(caches, slots, before, after, newest_first, params.before_s, arrival_s, wanted, database)
     return outcome, np.where(outcome == HIT, HIT_S, waited_s)
 
 

@@ -118,9 +118,7 @@ def _on_a_ring(
     return Directory(nodes, find, ring)
 
 
-def _ring(
-    params: ConsistentHashingParams, nodes: NDArray[np.int16], weights: NDArray[np.float64], seed: int
-) -> Ring:
+def _ring(params: ConsistentHashingParams, nodes: NDArray[np.int16], weights: NDArray[np.float64], seed: int) -> Ring:
     if params.hash_function is HashFunction.KETAMA:
         digests = ketama.digest_counts(weights, params.virtual_nodes / ketama.POINTS_PER_DIGEST)
         # A node too light for a digest has one, or it could not be found at all.

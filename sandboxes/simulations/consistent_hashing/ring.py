@@ -119,7 +119,9 @@ def place_on_ring(ring: Ring, hashes: NDArray[np.uint64], copies: int) -> NDArra
 
 
 @njit(cache=True)
-def place_with_bounds(ring: Ring, hashes: NDArray[np.uint64], room: NDArray[np.int64], copies: int) -> NDArray[np.int16]:
+def place_with_bounds(
+    ring: Ring, hashes: NDArray[np.uint64], room: NDArray[np.int64], copies: int
+) -> NDArray[np.int16]:
     """The same, but a node takes as many keys as it has `room` (shape (nodes,), used up by this); the rest go on.
 
     Keys come in order. A full node stays full, so the way past full nodes is remembered and never walked twice.
