@@ -253,9 +253,7 @@ def database_chart(books: Books, edges_s: NDArray[np.float64]) -> Chart:
             [_change(result, highest), *traces, limit], layout(result.duration_s, yaxis={"range": [0, highest]})
         ),
         columns=("From (s)", "To (s)", "Taken (per s)", "Refused (per s)"),
-        rows=tuple(
-            zip(edges_s[:-1].tolist(), edges_s[1:].tolist(), done.tolist(), refused.tolist(), strict=True)
-        ),
+        rows=tuple(zip(edges_s[:-1].tolist(), edges_s[1:].tolist(), done.tolist(), refused.tolist(), strict=True)),
         keys=(("taken", "accent"), ("refused", "open"), ("what it can do", "ink")),
         height_px=180,
         curves=lambda: Curves(
@@ -337,9 +335,7 @@ def _points(x: Sequence[float], y: Sequence[float], name: str, colour: str, word
     }
 
 
-def _line(
-    x: Sequence[float], y: Sequence[float | None], name: str, colour: str, words: str
-) -> dict[str, Any]:
+def _line(x: Sequence[float], y: Sequence[float | None], name: str, colour: str, words: str) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",

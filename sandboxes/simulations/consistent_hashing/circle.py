@@ -169,9 +169,7 @@ def _point_trace(ring: Ring, circle_bits: int) -> dict[str, Any]:
     }
 
 
-def _keys(
-    turns: NDArray[np.float64], fates: NDArray[np.int64], fate: tuple[int, str, str, str, int]
-) -> dict[str, Any]:
+def _keys(turns: NDArray[np.float64], fates: NDArray[np.int64], fate: tuple[int, str, str, str, int]) -> dict[str, Any]:
     code, words, colour, symbol, size = fate
     chosen = np.flatnonzero(fates == code)
     x, y = _places(turns[chosen].tolist(), KEYS)

@@ -17,7 +17,7 @@ MULTIPLIER, ONE, HIGH = np.uint64(2862933555777941757), np.uint64(1), np.uint64(
 
 
 def jump_hash(key: int, buckets: int) -> int:
-    """The bucket of a 64 bit key, 0 to `buckets` - 1. Raises ValueError for a key or a number of buckets out of range."""
+    """The bucket of a 64 bit key, 0 to `buckets` - 1. Raises ValueError for either out of range."""
     if not 0 <= key < 2**64:
         raise ValueError(f"key is {key}; use 0 to {2**64 - 1}")
     if not 1 <= buckets <= MOST_BUCKETS:

@@ -1,7 +1,7 @@
 """Maglev: nodes take turns at the entries of a table, each in an order of its own, until none is free.
 
-All nodes end within an entry of each other, and a key needs one look into the table. The price: when nodes change, a few
-entries change hands between nodes that both stayed.
+All nodes end within an entry of each other, and a key needs one look into the table. The price: when nodes change, a
+few entries change hands between nodes that both stayed.
 
 Source  Eisenbud and others, Maglev: A Fast and Reliable Software Network Load Balancer, NSDI 2016, section 3.4
         <https://www.usenix.org/conference/nsdi16/technical-sessions/presentation/eisenbud>.
@@ -38,19 +38,32 @@ def maglev_table(
     if next_prime(size) != size:
         raise ValueError(f"size is {size}; use a prime, such as {next_prime(size)}")
     with np.errstate(over="ignore"):
-        return populated(nodes, weights / weights.max(), size, seed)
+        starts, strides = orders(nodes, size, seed)
+        return populated(nodes, starts, strides, weights / weights.max(), size)
 
 
 @njit(cache=True)
-def populated(nodes: NDArray[np.int16], weights: NDArray[np.float64], size: int, seed: np.uint64) -> NDArray[np.int16]:
-    """The paper's pseudocode 1, with turns by weight (1 is a turn in every round)."""
-    table = np.full(size, FREE, np.int16)
-    at, skip = np.empty(nodes.size, np.int64), np.empty(nodes.size, np.int64)
+def orders(nodes: NDArray[np.int16], size: int, seed: np.uint64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each node's order of the entries: where it starts and by how many it strides. Shapes (n,)."""
+    starts, strides = np.empty(nodes.size, np.int64), np.empty(nodes.size, np.int64)
     for place in range(nodes.size):
         name = np.uint64(nodes[place])
-        at[place] = np.int64(xxhash64_of_pair(name, OFFSET, seed) % np.uint64(size))
-        skip[place] = np.int64(xxhash64_of_pair(name, SKIP, seed) % np.uint64(size - 1)) + 1
-    due = np.zeros(nodes.size)
+        starts[place] = np.int64(xxhash64_of_pair(name, OFFSET, seed) % np.uint64(size))
+        strides[place] = np.int64(xxhash64_of_pair(name, SKIP, seed) % np.uint64(size - 1)) + 1
+    return starts, strides
+
+
+@njit(cache=True)
+def populated(
+    nodes: NDArray[np.int16],
+    starts: NDArray[np.int64],
+    strides: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    size: int,
+) -> NDArray[np.int16]:
+    """The paper's pseudocode 1, with turns by weight (1 is a turn in every round). Shapes (n,) -> (size,)."""
+    table = np.full(size, FREE, np.int16)
+    at, due = starts.copy(), np.zeros(nodes.size)
     filled = 0
     while True:
         for place in range(nodes.size):
@@ -59,7 +72,7 @@ def populated(nodes: NDArray[np.int16], weights: NDArray[np.float64], size: int,
                 continue
             due[place] -= 1
             while table[at[place]] != FREE:
-                at[place] += skip[place]
+                at[place] += strides[place]
                 if at[place] >= size:
                     at[place] -= size
             table[at[place]] = nodes[place]

@@ -58,7 +58,7 @@ def key_hashes(params: ConsistentHashingParams, seed: int, keys: int) -> NDArray
 
 
 def node_weights(params: ConsistentHashingParams) -> NDArray[np.float64]:
-    """What each node should hold, the new one's weight last: the list, repeated as often as it takes. Shape (n + 1,)."""
+    """What each node should hold, the new one's weight last: the list, repeated. Shape (n + 1,)."""
     return np.resize(np.array(params.weights.values), params.nodes + 1)
 
 

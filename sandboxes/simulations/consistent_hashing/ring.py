@@ -1,8 +1,8 @@
 """The ring: nodes have points on a circle of hashes, and a key belongs to the first point at or after its own hash.
 
-Bisection over the points would take log2(points) steps, most of them misses of the processor's cache. The top bits of a
-hash say instead where in the sorted points to begin, and there are about as many such beginnings as points, so a look-up
-reads two or three numbers however large the ring is.
+Bisection over the points would take log2(points) steps, each of them a branch that a processor cannot foresee. The top
+bits of a hash say instead where in the sorted points to begin, and there are more such beginnings than points, so a
+look-up reads two or three numbers however large the ring is.
 
 Source  Karger and others, Consistent Hashing and Random Trees, 1997; Mirrokni, Thorup and Zadimoghaddam, Consistent
         Hashing with Bounded Loads, 2016, for `place_with_bounds`.
