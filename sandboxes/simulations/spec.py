@@ -284,6 +284,7 @@ class Simulation(Generic[P, R]):
     sized_in, smaller   what `requests` counts, and how to have fewer of them, in the words of a refusal
     compiled_by         the settings whose runs compile, all together, every kernel there is
     replay(result)      the run frame by frame; None for a simulation that has no mechanism to watch
+    folded              groups of knobs that a page shows folded up, for those who come to the first ones' end
     """
 
     slug: str
@@ -307,6 +308,12 @@ class Simulation(Generic[P, R]):
     sweeps: tuple[SweepIdea, ...] = ()
     checks: tuple[Check, ...] = ()
     replay: Callable[[R], Replay] | None = None
+    folded: tuple[str, ...] = ()
+
+    @cached_property
+    def knobs(self) -> Mapping[str, Knob]:
+        """Parameter name -> Knob, in the order of declaration."""
+        return knobs(self.params)
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
