@@ -27,7 +27,7 @@ def jump_hash(key: int, buckets: int) -> int:
 
 
 @njit(cache=True)
-def jump(key: np.uint64, buckets: int) -> int:
+def jump(key: np.uint64, buckets: int) -> np.int64:
     bucket, jumped = np.int64(-1), np.int64(0)
     while jumped < buckets:
         bucket = jumped

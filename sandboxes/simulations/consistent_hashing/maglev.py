@@ -94,7 +94,7 @@ def place_by_table(table: NDArray[np.int16], hashes: NDArray[np.uint64], copies:
         placed[key, 0] = table[at]
         found = 1
         while found < copies:
-            at = at + 1 if at + 1 < table.size else 0
+            at = (at + 1) % table.size
             known = False
             for place in range(found):
                 known |= placed[key, place] == table[at]

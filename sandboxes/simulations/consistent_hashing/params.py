@@ -180,7 +180,7 @@ class ConsistentHashingParams(Params):
         help="How many keys a node of weight 1 holds; the one unused for longest makes room (LRU).",
     )
     database_capacity_per_s: float = knob(
-        500,
+        300,
         label="Database capacity",
         group=CACHES,
         unit="reads/s",

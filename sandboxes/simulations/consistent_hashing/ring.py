@@ -86,7 +86,7 @@ def first_points(points: NDArray[np.uint64], shift: np.uint64, size: int) -> NDA
 
 
 @njit(cache=True)
-def successor(ring: Ring, hashed: np.uint64) -> int:
+def successor(ring: Ring, hashed: np.uint64) -> np.int64:
     """Which point a hash belongs to, from 0."""
     at = np.int64(ring.begins[np.int64(hashed >> ring.shift)])
     while ring.points[at] < hashed:
