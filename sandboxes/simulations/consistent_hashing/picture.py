@@ -52,9 +52,9 @@ def caches(nodes: int, labels: Sequence[int]) -> str:
         (".", "not cached"),
     )
     keys = "".join(
-        f'<g class="r-keys" transform="translate({8 + 178 * (row % 2)} {132 + 20 * (row // 2)})">'
-        f'<circle data-state="{letter}" r="5"/></g>{text(20 + 178 * (row % 2), 136 + 20 * (row // 2), words, "r-small")}'
-        for row, (letter, words) in enumerate(key_rows)
+        f'<g class="r-keys" transform="translate({x} {y})"><circle data-state="{letter}" r="5"/></g>'
+        + text(x + 12, y + 4, words, "r-small")
+        for (letter, words), (x, y) in zip(key_rows, ((8, 132), (186, 132), (186, 152), (8, 152)), strict=True)
     )
     return _svg(
         160,

@@ -37,7 +37,6 @@ class Recording(NamedTuple):
     requests: NDArray[np.int64]  # (frames,): how many had come
     hits: NDArray[np.int64]
     failed: NDArray[np.int64]
-    backlog_s: NDArray[np.float64]  # (frames,): how long a read that comes now would wait for the database
     recent_s: NDArray[np.float64]  # (frames,): the last second, or as much of it as there was since the change
     recent: NDArray[np.int64]  # (frames, 3): requests in that time, hits and failures
     asked_by_node: NDArray[np.int64]  # (frames, nodes): requests in that time
@@ -57,7 +56,6 @@ def record(result: ConsistentHashingResult, at_s: NDArray[np.float64], sample: N
     reads, placed, begun = no_reads(result.arrival_s.size), result.before, 0
     bounds = np.searchsorted(result.arrival_s, at_s)
     cached = np.zeros((at_s.size, sample.size), np.bool_)
-    backlog_s = np.zeros(at_s.size)
     for frame, (now_s, until) in enumerate(zip(at_s.tolist(), bounds.tolist(), strict=True)):
         arrived = slice(begun, until)
         play(
@@ -76,14 +74,15 @@ def record(result: ConsistentHashingResult, at_s: NDArray[np.float64], sample: N
         if now_s == change_s:
             where, placed = moved(where, result.before, result.after), result.after
         cached[frame] = where[sample, 0] != NOWHERE
-        backlog_s[frame] = max(0.0, reads.free_s[0] - now_s)
         begun = until
-    return Recording(at_s, cached, bounds, *_totals(result, bounds), backlog_s, *_by_node(result, at_s, bounds))
+    hits, failed = _totals(result, bounds)
+    return Recording(at_s, cached, bounds, hits, failed, *_by_node(result, at_s, bounds))
 
 
-def _totals(result: ConsistentHashingResult, bounds: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def _totals(result: ConsistentHashingResult, bounds: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Hits and failures among the first so many requests. Shapes (frames,)."""
-    return [np.append(0, np.cumsum(result.outcome == outcome))[bounds] for outcome in (HIT, FAILED)]
+    hits, failed = (np.append(0, np.cumsum(result.outcome == outcome))[bounds] for outcome in (HIT, FAILED))
+    return hits, failed
 
 
 def _by_node(
