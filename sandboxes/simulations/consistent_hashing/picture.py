@@ -1,4 +1,4 @@
-"""Consistent hashing drawn: keys round the circle, the nodes' caches, and the way from the callers to the database.
+"""Consistent hashing drawn: keys round the circle; the way from callers to caches to the database, and each cache.
 
 Each picture is 360 units wide, so that one fits a phone and two stand side by side on a desk.
 """
@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from math import cos, pi, sin
 
 WIDTH = 360
-CENTRE, RADIUS, KEY_RADIUS = (180, 138), 124, 104
-COLUMNS_TOP, COLUMNS_HEIGHT = 28, 64
+CENTRE, RADIUS = (180, 138), 124
+# Keys stand on one of these circles, by their rank, so that neighbours do not hide each other.
+KEY_RADII = (106, 95, 84)
+COLUMNS_TOP, COLUMNS_HEIGHT = 164, 56
 # Parts of the pictures that a frame sets.
 KEYS, ARCS, NODES, NODE_HITS = "keys", "arcs", "nodes", "node-hits"
 
@@ -19,7 +21,8 @@ def circle(arcs: Sequence[tuple[float, float]], turns: Sequence[float]) -> str:
     """The circle of hashes with the arcs of the node that comes or goes, and the keys at their places, in turns."""
     ring = f'<circle class="r-ring" cx="{CENTRE[0]}" cy="{CENTRE[1]}" r="{RADIUS}"/>'
     arc = f'<g data-part="{ARCS}"><path class="r-arc" d="{"".join(_arc(*one) for one in arcs)}"/></g>'
-    dots = "".join('<circle cx="{:.5g}" cy="{:.5g}" r="5"/>'.format(*_place(turn, KEY_RADIUS)) for turn in turns)
+    places = (_place(turn, KEY_RADII[rank % len(KEY_RADII)]) for rank, turn in enumerate(turns))
+    dots = "".join(f'<circle cx="{x:.5g}" cy="{y:.5g}" r="4.5"/>' for x, y in places)
     return _svg(
         276,
         ring + arc,
@@ -30,8 +33,35 @@ def circle(arcs: Sequence[tuple[float, float]], turns: Sequence[float]) -> str:
     )
 
 
-def caches(nodes: int, labels: Sequence[int]) -> str:
-    """A column for each of these nodes, filled as far as its cache answers what it is asked; `nodes` are all."""
+def way_and_caches(nodes: int, labels: Sequence[int]) -> str:
+    """From the callers to the database, and below it a column for each of these nodes; `nodes` are all there are."""
+    return _svg(286, _way(), _caches(nodes, labels), _key(262))
+
+
+def _way() -> str:
+    """What goes between callers, caches and database, behind their boxes, and how busy the database is."""
+    return "".join(
+        (
+            '<path class="r-line" d="M78 24H140M140 42H78M220 24H282M282 42H220"/>',
+            '<path class="r-way" data-part="hits" d="M76 24H152C160 24 160 42 152 42H76"/>',
+            '<path class="r-way" data-part="misses" d="M76 24H296C304 24 304 42 296 42H76"/>',
+            '<path class="r-way" data-part="refusals" d="M76 24H264C276 24 276 42 264 42H76"/>',
+            _box(2, 8, 72, 48) + text(38, 37, "callers", "r-strong", "", "middle"),
+            f'<g data-part="caches">{_box(144, 8, 72, 48)}{text(180, 37, "caches", "r-strong", "", "middle")}</g>',
+            f'<g data-part="database">{_box(286, 8, 72, 48)}{text(322, 37, "database", "", "", "middle")}</g>',
+            text(2, 82, "The database reads"),
+            text(358, 82, "", "r-strong", "load-words", "end"),
+            '<rect class="r-track" x="2" y="90" width="356" height="9" rx="2"/>',
+            '<rect class="r-bar" data-part="load" x="2" y="90" width="356" height="9" rx="2"/>',
+            '<path class="r-mark" d="M180 85v19"/>',
+            text(180, 119, "what it can do", "r-small", "", "middle"),
+            text(358, 119, "", "r-small", "failed-words", "end"),
+        )
+    )
+
+
+def _caches(nodes: int, labels: Sequence[int]) -> str:
+    """Columns that fill as far as each node's cache answers what it is asked."""
     shown = len(labels)
     pitch = min(30.0, 356 / shown)
     columns = "".join(
@@ -44,46 +74,22 @@ def caches(nodes: int, labels: Sequence[int]) -> str:
         for node, label in enumerate(labels)
         if shown <= 14 or node in (0, shown - 1) or (label % 10 == 0 and node < shown - 3)
     )
-    title = "Answers of each node's cache" if shown == nodes else f"Answers of the caches of {shown} of {nodes} nodes"
-    key_rows = (
-        ("S", "on the same node, cached"),
-        ("W", "on another node now, cached"),
-        ("F", "on another node now, missing"),
-        (".", "not cached"),
-    )
-    keys = "".join(
-        f'<g class="r-keys" transform="translate({x} {y})"><circle data-state="{letter}" r="5"/></g>'
-        + text(x + 12, y + 4, words, "r-small")
-        for (letter, words), (x, y) in zip(key_rows, ((8, 132), (186, 132), (186, 152), (8, 152)), strict=True)
-    )
-    return _svg(
-        160,
-        text(2, 14, title, "r-strong"),
-        f'<g class="r-columns" data-part="{NODES}">{columns}</g>',
-        f'<g class="r-levels r-closed" data-part="{NODE_HITS}">{columns}</g>',
-        numbers,
-        keys,
+    which = "each node's cache" if shown == nodes else f"the caches of {shown} of {nodes:,} nodes"
+    return (
+        text(2, COLUMNS_TOP - 12, f"Answered by {which}")
+        + f'<g class="r-columns" data-part="{NODES}">{columns}</g>'
+        + f'<g class="r-levels r-closed" data-part="{NODE_HITS}">{columns}</g>'
+        + numbers
     )
 
 
-def way() -> str:
-    """Callers, caches and the database, with what goes between them and how busy the database is."""
-    return _svg(
-        124,
-        _box(2, 8, 72, 48) + text(38, 37, "callers", "r-strong", "", "middle"),
-        f'<g data-part="caches">{_box(144, 8, 72, 48)}{text(180, 37, "caches", "r-strong", "", "middle")}</g>',
-        f'<g data-part="database">{_box(286, 8, 72, 48)}{text(322, 37, "database", "", "", "middle")}</g>',
-        '<path class="r-line" d="M78 24H140M140 42H78M220 24H282M282 42H220"/>',
-        '<path class="r-way" data-part="hits" d="M78 24H140C150 24 150 42 140 42H78"/>',
-        '<path class="r-way" data-part="misses" d="M78 24H282C292 24 292 42 282 42H78"/>',
-        '<path class="r-way" data-part="refusals" d="M78 24H268C276 24 276 42 268 42H78"/>',
-        text(2, 80, "Database", ""),
-        text(358, 80, "", "r-strong", "load-words", "end"),
-        f'<rect class="r-track" x="2" y="88" width="356" height="9" rx="2"/>'
-        f'<rect class="r-bar" data-part="load" x="2" y="88" width="356" height="9" rx="2"/>'
-        f'<path class="r-mark" d="M{2 + 356 / 2:g} 83v19"/>',
-        text(180, 117, "what it can do", "r-small", "", "middle"),
-        text(358, 117, "", "r-small", "failed-words", "end"),
+def _key(top: int) -> str:
+    rows = (("S", "key in its cache"), ("W", "moved, in its cache"), (".", "not in its cache"), ("F", "moved, missing"))
+    return "".join(
+        f'<g class="r-keys" transform="translate({8 + 178 * (row % 2)} {top + 18 * (row // 2)})">'
+        f'<circle data-state="{letter}" r="4.5"/></g>'
+        + text(20 + 178 * (row % 2), top + 4 + 18 * (row // 2), words, "r-small")
+        for row, (letter, words) in enumerate(rows)
     )
 
 

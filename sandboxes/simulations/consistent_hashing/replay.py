@@ -72,7 +72,7 @@ def pictures(result: ConsistentHashingResult, sample: NDArray[np.int64], nodes: 
     turns = (hashes.astype(np.float64) / 2.0 ** bits(result)).tolist()
     ever = result.params.nodes + (result.params.change is Change.ADD)
     labels = [int(node) + 1 for node in nodes]
-    return picture.circle(changed_arcs(result), turns), picture.caches(ever, labels), picture.way()
+    return picture.circle(changed_arcs(result), turns), picture.way_and_caches(ever, labels)
 
 
 def changed_arcs(result: ConsistentHashingResult) -> list[tuple[float, float]]:
