@@ -185,12 +185,9 @@ def traffic(
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """What became of each request and how long its answer took (s). Shapes (n,)."""
     caches, slots = empty_caches(cache_sizes(params, before, after))
-    database = Database(
-        read_s=1 / params.database_capacity_per_s,
-        latency_s=params.database_latency_ms / 1000,
-        longest_wait_s=params.longest_wait_s,
+    outcome, waited_s = serve(
+        caches, slots, before, after, newest_first, params.before_s, arrival_s, wanted, database(params)
     )
-    outcome, waited_s = serve(caches, slots, before, after, newest_first, params.before_s, arrival_s, wanted, database)
     return outcome, np.where(outcome == HIT, HIT_S, waited_s)
 
 
