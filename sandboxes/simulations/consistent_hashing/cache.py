@@ -83,7 +83,8 @@ def fill(
             where[key, copy] = slot
 
 
-@njit(cache=True)
+# This and what it calls go into the loops that call them: to hand so many arrays over costs as much as to use them.
+@njit(cache=True, inline="always")
 def use(
     caches: NDArray[np.int64],
     slots: NDArray[np.int32],
@@ -204,7 +205,7 @@ def play(
         reads.counted[ASKED] += 1
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def take_answers(
     caches: NDArray[np.int64],
     slots: NDArray[np.int32],
@@ -221,7 +222,7 @@ def take_answers(
     reads.counted[ANSWERED] = answered
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _unlink(caches: NDArray[np.int64], slots: NDArray[np.int32], node: int, slot: int) -> None:
     newer, older = slots[slot, NEWER], slots[slot, OLDER]
     if newer == NOWHERE:
@@ -234,7 +235,7 @@ def _unlink(caches: NDArray[np.int64], slots: NDArray[np.int32], node: int, slot
         slots[older, NEWER] = newer
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _link(caches: NDArray[np.int64], slots: NDArray[np.int32], node: int, slot: int) -> None:
     """Make it the newest."""
     newest = caches[node, NEWEST]
@@ -246,7 +247,7 @@ def _link(caches: NDArray[np.int64], slots: NDArray[np.int32], node: int, slot: 
     caches[node, NEWEST] = slot
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _forget(where: NDArray[np.int32], key: int, slot: int) -> None:
     """The key is no longer there; a copy that a change left behind is not looked for anyway."""
     for copy in range(where.shape[1]):

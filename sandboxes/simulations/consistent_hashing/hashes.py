@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 P1, P2 = np.uint64(11400714785074694791), np.uint64(14029467366897019727)
 P3, P4 = np.uint64(1609587929392839161), np.uint64(9650029242287828579)
 P5 = np.uint64(2870177450012600261)
-B0, B1, B7, B8, B11, B12 = (np.uint64(bits) for bits in (0, 1, 7, 8, 11, 12))
-B18, B23, B27, B29, B31, B32, B33, B64 = (np.uint64(bits) for bits in (18, 23, 27, 29, 31, 32, 33, 64))
+B0, B1, B2, B3, B4, B7, B8, B11 = (np.uint64(bits) for bits in (0, 1, 2, 3, 4, 7, 8, 11))
+B12, B16, B18, B23, B24, B27, B29 = (np.uint64(bits) for bits in (12, 16, 18, 23, 24, 27, 29))
+B31, B32, B33, B64 = (np.uint64(bits) for bits in (31, 32, 33, 64))
 LENGTH_8, LENGTH_16 = np.uint64(8), np.uint64(16)
 
 LOW_32 = np.uint64(0xFFFFFFFF)
@@ -55,32 +56,25 @@ def md5_words(data: bytes) -> tuple[int, ...]:
         return tuple(int(word) for word in md5_of_block(words))
 
 
-@njit(cache=True)
+# Into the loop that calls it: to hand an array over costs as much as to hash a short one.
+@njit(cache=True, inline="always")
 def xxhash64_of(data: NDArray[np.uint8], seed: np.uint64) -> np.uint64:
     """xxHash64 of an array of bytes."""
-    size, at = data.size, 0
+    # Unsigned, or each index would be asked first whether it counts from the end.
+    size, at = np.uint64(data.size), B0
     hashed = seed + P5
-    if size >= 32:
-        one, two, three, four = seed + P1 + P2, seed + P2, seed, seed - P1
-        while at + 32 <= size:
-            one = _mixed(one, _word(data, at, 8))
-            two = _mixed(two, _word(data, at + 8, 8))
-            three = _mixed(three, _word(data, at + 16, 8))
-            four = _mixed(four, _word(data, at + 24, 8))
-            at += 32
-        hashed = _turned(one, B1) + _turned(two, B7) + _turned(three, B12) + _turned(four, B18)
-        for lane in (one, two, three, four):
-            hashed = (hashed ^ _mixed(B0, lane)) * P1 + P4
-    hashed += np.uint64(size)
-    while at + 8 <= size:
-        hashed = _turned(hashed ^ _mixed(B0, _word(data, at, 8)), B27) * P1 + P4
-        at += 8
-    if at + 4 <= size:
-        hashed = _turned(hashed ^ (_word(data, at, 4) * P1), B23) * P2 + P3
-        at += 4
+    if size >= B32:
+        hashed, at = _of_stripes(data, seed)
+    hashed += size
+    while at + B8 <= size:
+        hashed = _turned(hashed ^ _mixed(B0, _eight(data, at)), B27) * P1 + P4
+        at += B8
+    if at + B4 <= size:
+        hashed = _turned(hashed ^ (_four(data, at) * P1), B23) * P2 + P3
+        at += B4
     while at < size:
         hashed = _turned(hashed ^ (np.uint64(data[at]) * P5), B11) * P1
-        at += 1
+        at += B1
     return avalanche(hashed)
 
 
@@ -152,6 +146,23 @@ def hash_keys_md5(first: int, count: int) -> NDArray[np.uint64]:
 
 
 @njit(cache=True)
+def _of_stripes(data: NDArray[np.uint8], seed: np.uint64) -> tuple[np.uint64, np.uint64]:
+    """What whole stripes of 32 bytes come to, and where they end. Apart, so that short data costs no call."""
+    one, two, three, four = seed + P1 + P2, seed + P2, seed, seed - P1
+    at = B0
+    while at + B32 <= np.uint64(data.size):
+        one = _mixed(one, _eight(data, at))
+        two = _mixed(two, _eight(data, at + B8))
+        three = _mixed(three, _eight(data, at + B16))
+        four = _mixed(four, _eight(data, at + B24))
+        at += B32
+    hashed = _turned(one, B1) + _turned(two, B7) + _turned(three, B12) + _turned(four, B18)
+    for lane in (one, two, three, four):
+        hashed = (hashed ^ _mixed(B0, lane)) * P1 + P4
+    return hashed, at
+
+
+@njit(cache=True)
 def _mixed(lane: np.uint64, word: np.uint64) -> np.uint64:
     return _turned(lane + word * P2, B31) * P1
 
@@ -162,9 +173,17 @@ def _turned(word: np.uint64, bits: np.uint64) -> np.uint64:
 
 
 @njit(cache=True)
-def _word(data: NDArray[np.uint8], at: int, size: int) -> np.uint64:
-    """The number that `size` bytes spell, the least significant first."""
-    word = B0
-    for place in range(size):
-        word |= np.uint64(data[at + place]) << (np.uint64(place) * B8)
-    return word
+def _eight(data: NDArray[np.uint8], at: np.uint64) -> np.uint64:
+    """The number that eight bytes spell, the least significant first."""
+    return _four(data, at) | (_four(data, at + B4) << B32)
+
+
+@njit(cache=True)
+def _four(data: NDArray[np.uint8], at: np.uint64) -> np.uint64:
+    """Without a loop, which the compiler makes one read of."""
+    return (
+        np.uint64(data[at])
+        | (np.uint64(data[at + B1]) << B8)
+        | (np.uint64(data[at + B2]) << B16)
+        | (np.uint64(data[at + B3]) << B24)
+    )

@@ -152,7 +152,7 @@ def test_every_request_is_in_a_bin() -> None:
     hits, reads = chart_of("hits", database_capacity_per_s=10), chart_of("database", database_capacity_per_s=10)
 
     assert sum(row[2] for row in hits.rows) == result.arrival_s.size  # type: ignore[misc]
-    misses = sum((row[2] + row[3]) * (row[1] - row[0]) for row in reads.rows)  # type: ignore[operator]
+    misses = sum((row[2] + row[3]) * (row[1] - row[0]) for row in reads.rows)  # type: ignore[operator,misc]
     assert misses == pytest.approx(np.count_nonzero(result.outcome), abs=0.5)
 
 

@@ -9,9 +9,18 @@ import numpy as np
 import pytest
 
 from sandboxes.simulations.checks import carry_out
-from sandboxes.simulations.consistent_hashing import checks, model, placement
+from sandboxes.simulations.consistent_hashing import (
+    cache,
+    checks,
+    hashes,
+    jump,
+    maglev,
+    model,
+    placement,
+    rendezvous,
+    ring,
+)
 from sandboxes.simulations.consistent_hashing.cache import HIT, MISS
-from sandboxes.simulations.consistent_hashing.ring import ring_of
 
 
 def _other_hash(data: bytes, seed: int = 0) -> int:
@@ -25,7 +34,7 @@ def _third_of_the_points(nodes: Any, counts: Any, seed: Any) -> Any:
 def _points_all_alike(nodes: Any, counts: Any, seed: Any) -> Any:
     """At even distances, as no hash would put them."""
     points = np.linspace(0, 2.0**63, int(counts.sum()), endpoint=False).astype(np.uint64)
-    return ring_of(points * np.uint64(2), np.repeat(nodes, counts))
+    return ring.ring_of(points * np.uint64(2), np.repeat(nodes, counts))
 
 
 def _crowded_keys(params: Any, seed: int, keys: int) -> Any:
@@ -47,8 +56,8 @@ def _one_too_many(*arguments: Any) -> Any:
     return table
 
 
-def _all_alike(hashes: Any, names: Any, nodes: Any, weights: Any, copies: int) -> Any:
-    return RENDEZVOUS(hashes // np.uint64(5000), names, nodes, np.ones(weights.size), copies)
+def _all_alike(keys: Any, names: Any, nodes: Any, weights: Any, copies: int) -> Any:
+    return RENDEZVOUS(keys // np.uint64(5000), names, nodes, np.ones(weights.size), copies)
 
 
 def _deaf_to_weights(nodes: Any, weights: Any, *rest: Any) -> Any:
@@ -73,10 +82,10 @@ def _emptier(sizes: Any) -> Any:
     return EMPTY_CACHES(np.maximum(sizes * 9 // 10, 0))
 
 
-HASH, POINTS_OF, DIRECTORY, BOUNDS = checks.xxhash64, checks.points_of, model.directory, placement.bounds
-MAGLEV_TABLE, RENDEZVOUS, SERVE = checks.maglev_table, checks.place_by_rendezvous, checks.serve
-DATABASE, ZIPF, EMPTY_CACHES, JUMP = model.database, checks.zipf, checks.empty_caches, checks.jump_hash
-BUCKETS, KEY_HASHES = placement.buckets_by_jump, model.key_hashes
+HASH, POINTS_OF, DIRECTORY, BOUNDS = hashes.xxhash64, ring.points_of, placement.directory, placement.bounds
+MAGLEV_TABLE, RENDEZVOUS, SERVE = maglev.maglev_table, rendezvous.place_by_rendezvous, cache.serve
+DATABASE, ZIPF, EMPTY_CACHES, JUMP = model.database, model.zipf, cache.empty_caches, jump.jump_hash
+BUCKETS, KEY_HASHES = jump.buckets_by_jump, placement.key_hashes
 
 BREAKAGES: Mapping[str, tuple[tuple[Any, str, Callable[..., Any]], ...]] = {
     "another hash": ((checks, "xxhash64", _other_hash),),
@@ -97,11 +106,11 @@ BREAKAGES: Mapping[str, tuple[tuple[Any, str, Callable[..., Any]], ...]] = {
         (placement, "place_by_rendezvous", _all_alike),
     ),
     "a table deaf to weights": ((placement, "maglev_table", _deaf_to_weights),),
-    "crowded buckets": ((placement, "buckets_by_jump", lambda hashes, of: BUCKETS(hashes // np.uint64(2**52), of)),),
+    "crowded buckets": ((placement, "buckets_by_jump", lambda keys, of: BUCKETS(keys // np.uint64(2**52), of)),),
     "buckets out of order": (
-        (placement, "buckets_by_jump", lambda hashes, of: (BUCKETS(hashes, of) + np.int64(of)) * 7 % of),
+        (placement, "buckets_by_jump", lambda keys, of: (BUCKETS(keys, of) + np.int64(of)) * 7 % of),
     ),
-    "remainders that stay": ((placement, "buckets_by_modulo", lambda hashes, of: BUCKETS(hashes, of)),),
+    "remainders that stay": ((placement, "buckets_by_modulo", lambda keys, of: BUCKETS(keys, of)),),
     "a forgetful cache": ((checks, "serve", _first_in_first_out),),
     "smaller caches": ((checks, "empty_caches", _emptier), (model, "empty_caches", _emptier)),
     "a faster database": ((model, "database", _busier),),

@@ -63,7 +63,9 @@ def plain_outcomes(result: ConsistentHashingResult) -> list[int]:
 
     for key in reversed(model.most_recent(result.popularity, result.seed).tolist()):
         use(result.before, key)
-    outcomes, pending, free_s = [], [], 0.0
+    outcomes: list[int] = []
+    pending: list[tuple[float, int]] = []
+    free_s = 0.0
     for now_s, key in zip(result.arrival_s.tolist(), result.wanted.tolist(), strict=True):
         while pending and pending[0][0] <= now_s:
             answer_s, read = pending.pop(0)
@@ -316,8 +318,9 @@ def test_a_hot_key_makes_one_node_busy_however_even_the_keys_are(seed: int) -> N
     hot = run(CONSISTENT_HASHING.parse(scenario.params), seed)
 
     assert 0.2 < hot.popularity[0] < 0.3
-    assert measure(hot)["max_over_mean"] < 1.1
-    assert measure(hot)["busiest_over_mean"] > 10
+    found: dict[str, Any] = measure(hot)
+    assert found["max_over_mean"] < 1.1
+    assert found["busiest_over_mean"] > 10
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -341,7 +344,7 @@ def test_a_failed_nodes_keys_are_missed_to_the_end_unless_there_are_copies_or_it
 
 def test_more_points_spread_shares_more_evenly() -> None:
     spreads = [
-        float(np.mean([measure(result_of(seed, virtual_nodes=points))["share_rsd"] for seed in range(10)]))  # type: ignore[arg-type]
+        float(np.mean([measure(result_of(seed, virtual_nodes=points))["share_rsd"] for seed in range(10)]))
         for points in (1, 4, 16, 64)
     ]
 
@@ -362,7 +365,7 @@ def test_a_tighter_bound_moves_more_in_vain() -> None:
 
 
 def test_uneven_weights_make_ketama_move_keys_in_vain_and_points_of_a_nodes_own_do_not() -> None:
-    uneven = {"weights": "1,2", "virtual_nodes": 160, "keys": 20_000}
+    uneven: dict[str, Any] = {"weights": "1,2", "virtual_nodes": 160, "keys": 20_000}
 
     assert measure(result_of(hash_function="ketama", **uneven))["misplaced_fraction"] > 0.01  # type: ignore[operator]
     assert measure(result_of(**uneven))["misplaced_fraction"] == 0

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sandboxes.simulations.consistent_hashing import recording
+from sandboxes.simulations.consistent_hashing import cache, recording
 from sandboxes.simulations.consistent_hashing.cache import HIT
 from sandboxes.simulations.consistent_hashing.model import ConsistentHashingResult, run
 from sandboxes.simulations.consistent_hashing.params import ConsistentHashingParams
@@ -64,10 +64,9 @@ def test_the_recording_is_of_the_run_itself(changes: dict[str, Any], monkeypatch
     seen: list[Any] = []
 
     def watched(*arguments: Any) -> None:
-        play(*arguments)
+        cache.play(*arguments)
         seen.append(arguments[-2].copy())
 
-    play = recording.play
     monkeypatch.setattr(recording, "play", watched)
     record(result, moments(result), sampled_keys(result.params.keys))
 
