@@ -255,6 +255,7 @@ CONSISTENT_HASHING = Simulation(
     ),
     checks=hashing_checks.CHECKS,
     replay=hashing_replay.replay,
+    folded=(hashing_params.CACHES,),
 )
 
 CATALOGUE: tuple[Simulation[Any, Any], ...] = (CIRCUIT_BREAKER, CONSISTENT_HASHING)
