@@ -116,7 +116,7 @@ def _load_curves(keys: Sequence[float], asked: Sequence[float]) -> Curves:
         ),
         note="over the fair share, the fullest node of each run first",
         yaxis={"rangemode": "tozero"},
-        xaxis={"title": {"text": "nodes, fullest first"}},
+        xaxis={"tickformat": "d"},
         x_column="Node, fullest first",
     )
 
@@ -124,7 +124,12 @@ def _load_curves(keys: Sequence[float], asked: Sequence[float]) -> Curves:
 def _load_overlay(numbers: Sequence[int], keys: Sequence[float], highest: float) -> Overlay:
     trace = {
         **_points(numbers, keys, "keys in the baseline", "ink", "%{y:.2f} × in the baseline"),
-        "marker": {"symbol": "line-ew-open", "size": 13, "line": {"width": 2, "color": light("ink")}},
+        "marker": {
+            "symbol": "line-ew-open",
+            "size": 13,
+            "color": light("ink"),
+            "line": {"width": 2, "color": light("ink")},
+        },
     }
     axes = {"xaxis": {"range": [0.4, numbers[-1] + 0.6]}, "yaxis": {"range": [0, highest]}}
     return Overlay((trace,), layout=axes, keys=(("keys in the baseline", "ink"),))
@@ -171,7 +176,12 @@ def _moved_overlay(
             "ink",
             "%{y:.2f} % in the baseline",
         ),
-        "marker": {"symbol": "line-ew-open", "size": 13, "line": {"width": 2, "color": light("ink")}},
+        "marker": {
+            "symbol": "line-ew-open",
+            "size": 13,
+            "color": light("ink"),
+            "line": {"width": 2, "color": light("ink")},
+        },
     }
     axes = {"xaxis": {"range": [0.4, numbers[-1] + 0.6]}, "yaxis": {"range": [-highest, highest]}}
     return Overlay((trace,), layout=axes, keys=(("came and left in the baseline", "ink"),))

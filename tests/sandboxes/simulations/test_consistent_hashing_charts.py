@@ -162,5 +162,5 @@ def test_load_curves_have_the_fullest_node_first() -> None:
 
     for line in curves().lines:
         assert list(line.y) == sorted(line.y, reverse=True)  # type: ignore[type-var]
-    assert curves().xaxis["title"]["text"]
+    assert curves().x_column == "Node, fullest first"
     assert "ticksuffix" not in curves().xaxis
