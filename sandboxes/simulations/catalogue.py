@@ -174,8 +174,8 @@ CONSISTENT_HASHING = Simulation(
     explain=hashing_measures.explain,
     requests=hashing_model.requests,
     max_requests=12_000_000,
-    sized_in="keys and requests",
-    smaller="fewer keys or copies, fewer requests, a shorter run, or fewer nodes to ask by rendezvous",
+    sized_in="keys, points and requests",
+    smaller="fewer keys, copies, points or requests, or fewer nodes for rendezvous to ask",
     compiled_by=(
         *({"algorithm": algorithm} for algorithm in hashing_params.Algorithm),
         {"hash_function": "ketama"},

@@ -32,6 +32,7 @@ from sandboxes.simulations.consistent_hashing.ketama import KetamaRing, ketama_r
 from sandboxes.simulations.consistent_hashing.params import Algorithm, Change, ConsistentHashingParams
 from sandboxes.simulations.consistent_hashing.placement import (
     Directory,
+    by_rings,
     directory,
     key_hashes,
     leaving,
@@ -46,8 +47,9 @@ from sandboxes.simulations.streams import streams
 __all__ = ["ConsistentHashingResult", "KetamaRing", "jump_hash", "ketama_ring", "requests", "run"]
 
 HIT_S = 0.001
-# Rendezvous asks every node for every key; asking so many costs about as much as everything else done for a key.
-NODES_ASKED_PER_KEY = 50
+# Rendezvous asks every node for every key; asking so many costs about as much as everything else done for a key. Where
+# weights differ or there are copies, every score takes a logarithm.
+NODES_ASKED_PER_KEY, WITH_LOGARITHMS = 50, 15
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,16 @@ def run(params: ConsistentHashingParams, seed: int) -> ConsistentHashingResult:
 
 
 def requests(params: ConsistentHashingParams) -> int:
-    """The size of a run, in keys and requests: copies count again, and a key once for every 50 nodes it asks."""
-    asked = params.nodes // NODES_ASKED_PER_KEY if params.algorithm is Algorithm.RENDEZVOUS else 0
+    """The size of a run, in keys, points of a ring and requests.
+
+    A key counts again for each copy, and by rendezvous for every so many nodes.
+    """
+    uneven = params.replicas > 1 or len(set(params.weights.values)) > 1
+    asked = params.nodes // (WITH_LOGARITHMS if uneven else NODES_ASKED_PER_KEY)
+    asked = asked if params.algorithm is Algorithm.RENDEZVOUS else 0
     traffic = round(params.request_rate_per_s * (params.before_s + params.after_s))
-    return params.keys * (params.replicas + asked) + traffic
+    points = round(params.virtual_nodes * float(node_weights(params).sum())) if by_rings(params) else 0
+    return params.keys * (params.replicas + asked) + points + traffic
 
 
 def placements(params: ConsistentHashingParams, seed: int) -> tuple[Directory, NDArray[np.int16], NDArray[np.int16]]:

@@ -483,11 +483,15 @@ def test_values_without_meaning_are_none() -> None:
 def test_ten_million_keys_are_allowed_and_more_work_than_that_is_refused_in_its_own_words() -> None:
     largest = CONSISTENT_HASHING.parse({"keys": 10_000_000})
 
-    assert requests(largest) == 10_075_000
-    with pytest.raises(BadParams, match="about 20,075,000 keys and requests; use at most 12,000,000: fewer keys"):
+    assert requests(largest) == 10_076_100
+    with pytest.raises(
+        BadParams, match="about 20,076,100 keys, points and requests; use at most 12,000,000: fewer keys"
+    ):
         CONSISTENT_HASHING.parse({"keys": 10_000_000, "replicas": 2})
-    with pytest.raises(BadParams, match="keys and requests"):
+    with pytest.raises(BadParams, match="keys, points and requests"):
         CONSISTENT_HASHING.parse({"keys": 10_000_000, "nodes": 100, "algorithm": "rendezvous"})
+    with pytest.raises(BadParams, match="about 12,085,000 keys, points and requests"):
+        CONSISTENT_HASHING.parse({"nodes": 1000, "virtual_nodes": 1000, "weights": "10", "keys": 2_000_000})
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
