@@ -254,5 +254,7 @@ def _described(chart: Chart, curves: Curves) -> dict[str, Any]:
         "height_px": chart.height_px,
         "x": curves.x,
         "yaxis": dict(curves.yaxis),
+        "xaxis": dict(curves.xaxis),
+        "x_column": curves.x_column,
         "lines": [{"name": line.name, "colour": line.colour} for line in curves.lines],
     }

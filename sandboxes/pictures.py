@@ -17,7 +17,7 @@ from sandboxes.batches import DONE, FAILED, Axis, Batch, Look
 from sandboxes.forms import plain, told
 from sandboxes.presentation import amount
 from sandboxes.simulations.palette import TEMPLATE, light
-from sandboxes.simulations.spec import Metric, knobs
+from sandboxes.simulations.spec import Metric
 from sandboxes.simulations.statistics import Array, Moments, moments
 from sandboxes.sweeps import Sweep
 
@@ -53,20 +53,22 @@ def each_run(look: Look, address: str) -> Picture:
     """The first metric of every run by its seed; the table has all metrics. `address` is that of one of the runs."""
     batch, metrics = look.batch, look.batch.simulation.metrics
     seeds = [batch.seed_of(run) for run in range(batch.runs)]
-    first = _plain(look.values[0, :, 0])
+    values = [_plain(look.values[0, :, place] * metric.scale) for place, metric in enumerate(metrics)]
     found = moments(look.values[0, :, 0])
     mean = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "line": {"width": 1.5, "color": light("soft")}}
-    shown = [metrics[0].undefined if value is None else amount(metrics[0], value) for value in first]
+    shown = [
+        amount(metrics[0], value) if np.isfinite(value) else metrics[0].undefined for value in look.values[0, :, 0]
+    ]
     dots = {
         "type": "scatter",
         "mode": "markers",
         "x": seeds,
-        "y": first,
+        "y": values[0],
         "marker": {"size": 7, "color": light("accent")},
         "customdata": [f"seed {seed}: {words}" for seed, words in zip(seeds, shown, strict=True)],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
-    traces = [{**mean, "x": [seeds[0], seeds[-1]], "y": _plain(np.repeat(found.mean, 2))}, dots]
+    traces = [{**mean, "x": [seeds[0], seeds[-1]], "y": _plain(np.repeat(found.mean * metrics[0].scale, 2))}, dots]
     xaxis = {"title": {"text": "Seed", "standoff": 6}, "fixedrange": True, "tickformat": "d"}
     return {
         "name": "runs",
@@ -79,7 +81,7 @@ def each_run(look: Look, address: str) -> Picture:
             "Seed",
             *(f"{metric.label} ({metric.unit})" if metric.unit else metric.label for metric in metrics),
         ),
-        "rows": tuple(zip(seeds, *(_plain(look.values[0, :, place]) for place in range(len(metrics))), strict=True)),
+        "rows": tuple(zip(seeds, *values, strict=True)),
         "opens": {"address": address, "names": ["seed"]},
     }
 
@@ -125,7 +127,7 @@ def _where(batch: Batch, axis: Axis, value: Any) -> str:
 
 
 def _label(batch: Batch, axis: Axis) -> str:
-    return knobs(batch.simulation.params)[axis.name].label
+    return batch.simulation.knobs[axis.name].label
 
 
 def _short(value: float) -> float:
@@ -162,11 +164,11 @@ def _averaged(chart: Mapping[str, Any], lines: Sequence[tuple[Mapping[str, str],
             "data": traces,
             "layout": {
                 "template": TEMPLATE,
-                "xaxis": {"ticksuffix": " s", "range": [0, _end(chart["x"])]},
+                "xaxis": {"range": [0, _end(chart["x"])], **chart["xaxis"]},
                 "yaxis": chart["yaxis"],
             },
         },
-        "columns": ("Time (s)", *columns),
+        "columns": (chart["x_column"], *columns),
         "rows": tuple(zip(chart["x"], *numbers, strict=True)),
     }
 
@@ -231,25 +233,26 @@ def _band(x: Sequence[float], low: Array, high: Array, colour: str) -> dict[str,
 
 def _line(sweep: Sweep, found: Moments, states: NDArray[np.uint8]) -> dict[str, Any]:
     batch, axis = sweep.batch, sweep.batch.axes[0]
-    low, high = (np.array([sweep.metric.within(end) for end in ends]) for ends in found.interval())
+    low, high = _ends(sweep.metric, found)
+    mean = found.mean * sweep.metric.scale
     lost = (states == FAILED).all(axis=1)
     x = _places(batch, axis)
     named = _is_named(batch, axis)
-    errors = np.where(np.isfinite(high), high - found.mean, 0.0)
+    errors = np.where(np.isfinite(high), high - mean, 0.0)
     traces = [] if named else [_band(x, low, high, "accent")]
     traces += [
         {
             "type": "scatter",
             "mode": "markers" if named else "lines+markers",
             "x": x,
-            "y": _plain(found.mean),
+            "y": _plain(mean),
             "line": {"color": light("accent"), "width": 2},
             "marker": {"color": light("accent"), "size": 9 if named else 6},
             "error_y": {"type": "data", "array": _plain(errors), "visible": named, "color": light("accent")},
             "customdata": _said(sweep, found, states),
             "hovertemplate": "%{customdata}<extra></extra>",
         },
-        _missing([value for value, gone in zip(x, lost, strict=True) if gone], _lowest(found.mean)),
+        _missing([value for value, gone in zip(x, lost, strict=True) if gone], _lowest(mean)),
     ]
     return _figure(traces, _axis(batch, axis), yaxis=_unit_axis(sweep.metric), hovermode="closest")
 
@@ -265,7 +268,7 @@ def _heat_map(sweep: Sweep, found: Moments, states: NDArray[np.uint8]) -> dict[s
         "type": "heatmap",
         "x": across,
         "y": up,
-        "z": [_plain(row) for row in found.mean.reshape(shape).T],
+        "z": [_plain(row) for row in (found.mean * sweep.metric.scale).reshape(shape).T],
         "customdata": said,
         "hovertemplate": "%{customdata}<extra></extra>",
         "colorscale": [[0, light("line")], [0.5, light("accent")], [1, light("ink")]],
@@ -280,6 +283,12 @@ def _heat_map(sweep: Sweep, found: Moments, states: NDArray[np.uint8]) -> dict[s
         yaxis={**_axis(batch, batch.axes[1]), "showgrid": False},
         hovermode="closest",
     )
+
+
+def _ends(metric: Metric, found: Moments) -> tuple[Array, Array]:
+    """The ends of the 95 % intervals in the metric's unit, cut off at its bounds."""
+    low, high = (np.array([metric.within(end) for end in ends]) * metric.scale for ends in found.interval())
+    return low, high
 
 
 def _lowest(values: Array) -> float:
@@ -335,7 +344,7 @@ def _places(batch: Batch, axis: Axis) -> list[Any]:
 
 
 def _title(batch: Batch, axis: Axis) -> str:
-    knob = knobs(batch.simulation.params)[axis.name]
+    knob = batch.simulation.knobs[axis.name]
     return f"{knob.label} ({knob.unit})" if knob.unit else knob.label
 
 
@@ -352,8 +361,8 @@ def _columns(metric: Metric, seeds: int) -> tuple[str, ...]:
 
 
 def _rows(sweep: Sweep, found: Moments) -> tuple[tuple[Any, ...], ...]:
-    low, high = found.interval()
-    numbers = [_plain(found.mean)]
+    low, high = (end * sweep.metric.scale for end in found.interval())
+    numbers = [_plain(found.mean * sweep.metric.scale)]
     if sweep.batch.seeds > 1:
         numbers += [_plain(low), _plain(high), [int(count) for count in found.count]]
     points = [[plain(value) for value in point] for point in sweep.batch.points]

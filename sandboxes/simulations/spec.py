@@ -16,8 +16,17 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, core_schema
 
 from sandboxes.simulations.checks import Check
 from sandboxes.simulations.replays import Replay
@@ -28,6 +37,43 @@ class Params(BaseModel):
     """The parameters of one simulation. Immutable; unknown names are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _each_number_is_within(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, Numbers):
+            value.check(_knob_of(str(info.field_name), cls.model_fields[str(info.field_name)]))
+        return value
+
+
+class Numbers(str):
+    """A parameter that is a short list of numbers, such as one for each node: "1,1,2", as it stands in an address."""
+
+    __slots__ = ()
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        return tuple(float(number) for number in self.split(",") if number)
+
+    def check(self, described: Knob) -> None:
+        """Raises ValueError for too many numbers, or too few, or one out of bounds."""
+        if not described.fewest <= len(self.values) <= described.most:
+            raise ValueError("wrong length")
+        if any(not described.low <= number <= described.high for number in self.values):  # type: ignore[operator]
+            raise ValueError("out of bounds")
+
+    @classmethod
+    def read(cls, text: str) -> Numbers:
+        """The list that was typed, written in the one way: "1, 2.0," is "1,2". Raises ValueError for what is none."""
+        typed = [part.strip() for part in text.split(",") if part.strip()]
+        numbers = [float(part) for part in typed]
+        if not all(math.isfinite(number) for number in numbers):
+            raise ValueError("not finite")
+        return cls(",".join(f"{number:.10g}" for number in numbers))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls.read, core_schema.str_schema())
 
 
 @dataclass(frozen=True)
@@ -42,6 +88,26 @@ class Knob:
     high: float | None = None
     step: float | None = None
     shown_when: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    fewest: int = 0  # numbers in a list
+    most: int = 0
+
+
+def numbers(
+    default: str,
+    *,
+    label: str,
+    group: str,
+    low: float,
+    high: float,
+    most: int,
+    fewest: int = 0,
+    unit: str = "",
+    help: str = "",
+    shown_when: Mapping[str, Sequence[str]] | None = None,
+) -> Any:
+    """Like `knob`, for a parameter of type `Numbers`: `fewest` to `most` numbers, each from `low` to `high`."""
+    described = Knob(label, group, unit, help, low, high, None, shown_when or {}, fewest, most)
+    return Field(default, json_schema_extra={"knob": described})  # type: ignore[dict-item]
 
 
 def knob(
@@ -94,8 +160,10 @@ class Better(StrEnum):
 class Metric:
     """A headline number: a name with its unit (`p99_ms`), what it means, and which way is better.
 
-    `digits` are shown after the point, except for times, which are told in the unit that fits. `undefined` is
-    what a person reads where a run has no value. No value is below 0, nor above 100 if the unit is %.
+    A value whose unit is % is a fraction, 0 to 1, shown a hundredfold; no other is below 0 either. `digits` are shown
+    after the point, except for times, which are told in the unit that fits. `undefined` is what a person reads where a
+    run has no value. One that is `measured` is read from the clock of the machine that ran it, and differs from run to
+    run; nothing else does.
     """
 
     name: str
@@ -106,10 +174,16 @@ class Metric:
     digits: int = 1
     headline: bool = True
     undefined: str = "–"
+    measured: bool = False
 
     def within(self, value: float) -> float:
         """`value`, or the bound it is beyond: an interval by Student's t knows nothing of bounds."""
-        return min(max(value, 0.0), 100.0) if self.unit == "%" else max(value, 0.0)
+        return min(max(value, 0.0), 1.0) if self.unit == "%" else max(value, 0.0)
+
+    @property
+    def scale(self) -> float:
+        """What a value is multiplied by where it is shown in its unit."""
+        return 100.0 if self.unit == "%" else 1.0
 
 
 @dataclass(frozen=True)
@@ -125,13 +199,16 @@ class Curve:
 class Curves:
     """A chart's lines on a grid `x` that depends on the parameters alone, so that runs of other seeds can be averaged.
 
-    `note` says what the mean is of; `yaxis` is Plotly's, with the unit in its title or ticks.
+    `note` says what the mean is of; the axes are Plotly's, with the unit in their title or ticks; `x_column` heads the
+    column of x in the table.
     """
 
     x: tuple[float, ...]
     lines: tuple[Curve, ...]
     note: str
     yaxis: Mapping[str, Any] = field(default_factory=dict)
+    xaxis: Mapping[str, Any] = field(default_factory=lambda: {"ticksuffix": " s"})
+    x_column: str = "Time (s)"
 
 
 @dataclass(frozen=True)
@@ -204,7 +281,10 @@ class Simulation(Generic[P, R]):
     charts(result)      the pictures, top to bottom
     explain(result)     one or two plain sentences on what just happened, computed from the run
     requests(params)    how many requests one run simulates, for the bound on the size of a run
+    sized_in, smaller   what `requests` counts, and how to have fewer of them, in the words of a refusal
+    compiled_by         the settings whose runs compile, all together, every kernel there is
     replay(result)      the run frame by frame; None for a simulation that has no mechanism to watch
+    folded              groups of knobs that a page shows folded up, for those who come to the first ones' end
     """
 
     slug: str
@@ -221,10 +301,19 @@ class Simulation(Generic[P, R]):
     explain: Callable[[R], str]
     requests: Callable[[P], int]
     max_requests: int
+    sized_in: str = "requests"
+    smaller: str = "fewer arrivals, or a shorter run"
+    compiled_by: tuple[Mapping[str, Any], ...] = ({},)
     scenarios: tuple[Scenario, ...] = ()
     sweeps: tuple[SweepIdea, ...] = ()
     checks: tuple[Check, ...] = ()
     replay: Callable[[R], Replay] | None = None
+    folded: tuple[str, ...] = ()
+
+    @cached_property
+    def knobs(self) -> Mapping[str, Knob]:
+        """Parameter name -> Knob, in the order of declaration."""
+        return knobs(self.params)
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
@@ -261,8 +350,8 @@ class Simulation(Generic[P, R]):
                 (
                     Problem(
                         None,
-                        f"this run has about {asked:,} requests; use at most {self.max_requests:,}: "
-                        "fewer arrivals, or a shorter run",
+                        f"this run has about {asked:,} {self.sized_in}; use at most {self.max_requests:,}: "
+                        f"{self.smaller}",
                     ),
                 )
             )
@@ -335,6 +424,9 @@ def allowed(kind: Any, described: Knob) -> str:
         return "one of " + ", ".join(member.value for member in kind)
     if kind is bool:
         return "true or false"
+    if kind is Numbers:
+        few = f"{described.fewest} to {described.most}" if described.fewest else f"at most {described.most}"
+        return f"{few} numbers from {_plain(described.low)} to {_plain(described.high)}, with commas between them"
     number = "a whole number from " if kind is int else ""
     return f"{number}{_plain(described.low)} to {_plain(described.high)}"
 

@@ -56,7 +56,7 @@
   };
 
   const set = (knob, wanted) => {
-    for (const control of knob.querySelectorAll("input[type=number], input[type=range], select")) control.value = wanted;
+    for (const control of knob.querySelectorAll("input[type=number], input[type=range], input[type=text], select")) control.value = wanted;
     for (const radio of knob.querySelectorAll("input[type=radio]")) radio.checked = radio.value === wanted;
   };
 

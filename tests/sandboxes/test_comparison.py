@@ -88,12 +88,12 @@ def test_a_baseline_that_cannot_be_run_is_told_and_none_is_pinned(text):
 @pytest.mark.parametrize(
     ("value", "before", "expected"),
     [
-        (98.3, 70.2, Change("+28.1 points", "better", "70.2 %")),
-        (70.2, 98.3, Change("−28.1 points", "worse", "98.3 %")),
-        (70.2, 70.2, Change("same")),
-        (70.21, 70.2, Change("almost the same")),
-        (None, 70.2, Change("was 70.2 %")),
-        (70.2, None, Change("never before")),
+        (0.983, 0.702, Change("+28.1 points", "better", "70.2 %")),
+        (0.702, 0.983, Change("−28.1 points", "worse", "98.3 %")),
+        (0.702, 0.702, Change("same")),
+        (0.7021, 0.702, Change("almost the same")),
+        (None, 0.702, Change("was 70.2 %")),
+        (0.702, None, Change("never before")),
         (None, None, Change("same")),
     ],
 )

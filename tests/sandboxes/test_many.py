@@ -125,7 +125,7 @@ def test_a_sweep_over_two_knobs_is_a_map_whose_cells_open_their_run(client, at_o
     for column, dead_s in enumerate(heat["x"]):
         for row, kind in enumerate(heat["y"]):
             two = measured("availability", (1, 2), dead_s=dead_s, kind=kind)
-            assert heat["z"][row][column] == pytest.approx(sum(two) / 2, rel=1e-5)
+            assert heat["z"][row][column] == pytest.approx(100 * sum(two) / 2, rel=1e-5)
 
 
 def test_another_measure_of_the_same_sweep_computes_nothing_anew(client, at_once, monkeypatch):
@@ -304,12 +304,12 @@ def test_a_batch_can_be_kept_as_an_experiment_with_its_page(client, at_once):
 
 
 def told(client, values, metric="availability", seeds=1, **axes):
-    """The sentence on a sweep whose runs come out as `values`, one list of seeds for each point."""
+    """The sentence on a sweep whose runs come out as `values`, as shown, one list of seeds for each point."""
     simulation = catalogue.simulation("circuit-breaker")
     run = services.Run(simulation, simulation.parse({}))
     plan = plans.sweep(run, {"metric": metric, "seeds": str(seeds), **axes}, None)
     measures = np.full((len(values), seeds, len(simulation.metrics)), np.nan)
-    measures[:, :, 0] = np.reshape(values, (len(values), seeds))
+    measures[:, :, 0] = np.reshape(values, (len(values), seeds)) / simulation.metrics[0].scale
     look = batches.Look(plan.batches[0], measures, np.full((len(values), seeds), batches.DONE, np.uint8))
     return plan.explain(batches.Standing((look,))).replace("\N{NO-BREAK SPACE}", " ")
 
@@ -371,6 +371,6 @@ def test_what_the_pointer_reads_tells_not_yet_from_failed_and_from_never(client)
 def test_an_interval_stays_within_what_a_number_can_be():
     metric = catalogue.CIRCUIT_BREAKER.metrics[0]
 
-    figure = present_mean(metric, moments(np.array([99.9, 100, 100, 96])), 4)
+    figure = present_mean(metric, moments(np.array([0.999, 1, 1, 0.96])), 4)
 
     assert figure.sure.endswith("to 100.0 %")

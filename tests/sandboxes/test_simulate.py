@@ -19,7 +19,7 @@ def test_json_has_the_run_and_its_metrics() -> None:
     answer = json.loads(simulate("circuit-breaker", "--json", "--seed", "7"))
 
     assert list(answer) == ["simulation", "version", "params", "seed", "metrics"]
-    assert (answer["simulation"], answer["version"], answer["seed"]) == ("circuit-breaker", 2, 7)
+    assert (answer["simulation"], answer["version"], answer["seed"]) == ("circuit-breaker", CIRCUIT_BREAKER.version, 7)
     assert answer["params"]["failure_rate_threshold"] == 50
     assert list(answer["metrics"]) == [metric.name for metric in CIRCUIT_BREAKER.metrics]
 
@@ -46,7 +46,7 @@ def test_the_same_seed_prints_the_same_text() -> None:
 def test_text_lines_the_numbers_up_and_ends_with_the_sentence() -> None:
     lines = simulate("circuit-breaker").splitlines()
 
-    assert lines[0] == "Circuit breaker, version 2, seed 1"
+    assert lines[0] == f"Circuit breaker, version {CIRCUIT_BREAKER.version}, seed 1"
     assert lines[2] == "Available            54.3 %"
     assert lines[5] == "Caller time wasted    954 s"
     assert lines[-1].startswith("The breaker opened 2.28 s after the trouble began")

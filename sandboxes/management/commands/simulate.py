@@ -109,4 +109,4 @@ def _checks_table(checks: list[dict[str, Any]]) -> str:
 
 
 def _shown(metric: Metric, value: float | None) -> str:
-    return "–" if value is None else f"{value:,.{metric.digits}f}"
+    return "–" if value is None else f"{value * metric.scale:,.{metric.digits}f}"

@@ -405,7 +405,9 @@ def _wasted() -> Finding:
 
 
 def _available() -> Finding:
-    available = _measured("availability", **HEALTHY, kind="none", background_error_percent=10)
+    available = [
+        100 * share for share in _measured("availability", **HEALTHY, kind="none", background_error_percent=10)
+    ]
     return statistical(90, available, "%", sigma=100 * sqrt(0.1 * 0.9 / 20_000))
 
 

@@ -109,7 +109,7 @@ def measure(result: CircuitBreakerResult) -> dict[str, float | None]:
     good = calls - refused - count(result, FAILED)
     p50_ms, p95_ms, p99_ms = percentiles_ms(result, 50, 95, 99)
     return {
-        "availability": 100 * good / calls if calls else None,
+        "availability": good / calls if calls else None,
         "p95_ms": p95_ms,
         "time_to_open_s": _time_to_open_s(result),
         "wasted_caller_s": wasted_caller_s(result),
@@ -117,7 +117,7 @@ def measure(result: CircuitBreakerResult) -> dict[str, float | None]:
         "p50_ms": p50_ms,
         "p99_ms": p99_ms,
         "goodput_per_s": good / result.duration_s,
-        "rejected_fraction": 100 * refused / calls if calls else None,
+        "rejected_fraction": refused / calls if calls else None,
         "times_opened": float(times_opened(result)),
     }
 

@@ -152,9 +152,9 @@ def test_too_eager_makes_an_outage_of_a_healthy_dependency_and_a_longer_window_e
     eager = measured("too-eager", seed)
     patient = measured("too-eager", seed, sliding_window_size_calls=100)
 
-    assert eager["availability"] < 25
+    assert eager["availability"] < 0.25
     assert eager["times_opened"] >= 3
-    assert patient["availability"] > 97
+    assert patient["availability"] > 0.97
     assert patient["times_opened"] == 0
 
 

@@ -46,7 +46,7 @@ def counts(result: CircuitBreakerResult) -> list[int]:
 def test_without_chance_every_call_of_a_healthy_dependency_ends_alike(percent: float) -> None:
     chosen = params(kind="none", healthy_s=100, dead_s=0, recovered_s=0, background_error_percent=percent)
 
-    assert measure(run(chosen, SEED))["availability"] == 100 - percent
+    assert measure(run(chosen, SEED))["availability"] == (100 - percent) / 100
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_every_metric_is_within_its_bounds_and_the_story_can_be_told(values: dic
     assert list(measured) == [metric.name for metric in METRICS]
     assert all(value is None or value >= 0 for value in measured.values())
     for share in ("availability", "rejected_fraction"):
-        assert measured[share] is None or measured[share] <= 100  # type: ignore[operator]
+        assert measured[share] is None or measured[share] <= 1  # type: ignore[operator]
     assert story.endswith(".")
     assert "nan" not in story
 
@@ -243,7 +243,7 @@ def test_a_breaker_saves_callers_time_and_costs_some_availability() -> None:
 
     assert with_one["wasted_caller_s"] < without["wasted_caller_s"] / 10  # type: ignore[operator]
     assert with_one["p95_ms"] < without["p95_ms"] / 10  # type: ignore[operator]
-    assert without["availability"] - 4 < with_one["availability"] < without["availability"]  # type: ignore[operator]
+    assert without["availability"] - 0.04 < with_one["availability"] < without["availability"]  # type: ignore[operator]
 
 
 def test_a_timer_leaves_open_on_time_and_a_call_leaves_it_at_the_next_arrival() -> None:
@@ -279,7 +279,7 @@ def test_the_default_run_with_seed_1_is_as_recorded() -> None:
     assert [stretch.state for stretch in result.stretches] == [0, 1, 2, 1, 2, 1, 2, 0]
     assert measure(result) == pytest.approx(
         {
-            "availability": 54.327103975918725,
+            "availability": 0.54327103975918725,
             "p95_ms": 117.88626697938922,
             "time_to_open_s": 2.2793458892014193,
             "wasted_caller_s": 953.5485700873422,
@@ -287,7 +287,7 @@ def test_the_default_run_with_seed_1_is_as_recorded() -> None:
             "p50_ms": 21.19743960405259,
             "p99_ms": 2000.0,
             "goodput_per_s": 108.2875,
-            "rejected_fraction": 42.46205945064593,
+            "rejected_fraction": 0.4246205945064593,
             "times_opened": 1.0,
         }
     )
