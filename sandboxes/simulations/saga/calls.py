@@ -1,0 +1,111 @@
+"""One attempt at one step: what befalls it, when its caller hears of it, and how long to wait before the next.
+
+An attempt is refused for good, fails for now, or is done; or its answer is lost, and then it may have been done or not.
+One that takes longer than the timeout is done late, when its caller has already given up on it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from sandboxes.simulations.saga.chance import JITTER, UNSEEN, VERDICT, normal, uniform
+from sandboxes.simulations.saga.world import (
+    ANSWERS,
+    BACK,
+    CONFIRM,
+    DONE,
+    FAILED,
+    FINISH,
+    FORWARD,
+    PERSISTENT,
+    PIVOT_ORDERING,
+    REFUSED,
+    SAGA,
+    SENDS,
+    SENT,
+    UNKNOWN,
+    WORKS,
+    Rules,
+    World,
+    note,
+    soon,
+)
+
+
+@njit(cache=True)
+def attempt(rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int) -> None:
+    """Send a call. Its luck is drawn by its number, so it is settled here when who will hear what."""
+    note(world, order, SENT, step, direction, number, 0)
+    verdict = luck(rules, world, order, step, direction, number)
+    latency_s = world.steps[step]["median_s"] * np.exp(rules.sigma * normal(rules.key, order, step, direction, number))
+    if verdict != UNKNOWN and latency_s <= rules.step_timeout_s:
+        soon(world, latency_s, ANSWERS, order, step, direction, number, tries, verdict)
+        return
+    soon(world, rules.step_timeout_s, ANSWERS, order, step, direction, number, tries, UNKNOWN)
+    lost = uniform(rules.key, UNSEEN, order, step, direction, number) >= rules.timeout_effect
+    if verdict == DONE or (verdict == UNKNOWN and not lost):
+        soon(world, latency_s, WORKS, order, step, direction, number, 0, DONE)
+
+
+@njit(cache=True)
+def luck(rules: Rules, world: World, order: int, step: int, direction: int, number: int) -> int:
+    """DONE, REFUSED, FAILED, or UNKNOWN if no answer will come."""
+    kind = world.steps[step]
+    refused, failing = kind["refused"], kind["failing"]
+    if direction == BACK:
+        refused, failing = rules.compensation_refused, rules.compensation_failure
+    elif direction == FINISH or must_go_on(rules, step):
+        # What was promised can no longer be refused, only be late.
+        refused, failing = 0.0, refused + failing if direction == FORWARD else rules.compensation_failure
+    drawn = uniform(rules.key, VERDICT, order, step, direction, number)
+    if drawn < refused:
+        return REFUSED
+    if drawn < refused + failing:
+        return FAILED
+    return UNKNOWN if drawn < refused + failing + kind["unknown"] else DONE
+
+
+@njit(cache=True)
+def must_go_on(rules: Rules, step: int) -> bool:
+    """Whether a saga's step comes after its pivot, so that it is retried until it is done."""
+    return bool(rules.protocol == SAGA and rules.isolation == PIVOT_ORDERING and step > CONFIRM)
+
+
+@njit(cache=True)
+def wait_s(rules: Rules, order: int, step: int, direction: int, number: int, tries: int) -> float:
+    """The wait before retry number `tries` (from 1), as Step Functions computes it."""
+    wait = rules.retry_interval_s * rules.retry_backoff_rate ** (tries - 1)
+    if rules.retry_max_delay_s > 0:
+        wait = min(wait, rules.retry_max_delay_s)
+    if tries > rules.retry_max_attempts:  # beyond what the rule was written for, once a minute is often enough
+        wait = min(wait, 60.0)
+    if rules.full_jitter:
+        wait *= uniform(rules.key, JITTER, order, step, direction, number)
+    return float(wait)
+
+
+@njit(cache=True)
+def may_retry(rules: Rules, world: World, order: int, step: int, direction: int, tries: int) -> bool:
+    """Whether a call that has been retried `tries` times may be retried once more."""
+    if direction == FORWARD:
+        undecided = rules.isolation == PIVOT_ORDERING and step == CONFIRM and rules.protocol == SAGA
+        if must_go_on(rules, step) or (undecided and world.tasks[order * rules.steps + step]["unknown"]):
+            return tries < PERSISTENT
+        return tries < rules.retry_max_attempts
+    if rules.protocol == SAGA:
+        return tries < rules.compensation_max_attempts
+    return tries < PERSISTENT
+
+
+@njit(cache=True)
+def later(rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int) -> None:
+    """Try again after a wait; `tries` counts the retries so far."""
+    pause_s = wait_s(rules, order, step, direction, number, tries + 1)
+    soon(world, pause_s, SENDS, order, step, direction, number, tries + 1, 0)
+
+
+@njit(cache=True)
+def is_trouble(result: int) -> bool:
+    """Whether a retry may help."""
+    return result in (FAILED, UNKNOWN)
