@@ -38,12 +38,12 @@ def attempt(rules: Rules, world: World, order: int, step: int, direction: int, n
     """Send a call. Its luck is drawn by its number, so it is settled here when who will hear what."""
     note(world, order, SENT, step, direction, number, 0)
     verdict = luck(rules, world, order, step, direction, number)
-    latency_s = world.steps[step]["median_s"] * np.exp(rules.sigma * normal(rules.key, order, step, direction, number))
-    if verdict != UNKNOWN and latency_s <= rules.step_timeout_s:
+    latency_s = rules["median_s"][step] * np.exp(rules["sigma"] * normal(rules, order, step, direction, number))
+    if verdict != UNKNOWN and latency_s <= rules["step_timeout_s"]:
         soon(world, latency_s, ANSWERS, order, step, direction, number, tries, verdict)
         return
-    soon(world, rules.step_timeout_s, ANSWERS, order, step, direction, number, tries, UNKNOWN)
-    lost = uniform(rules.key, UNSEEN, order, step, direction, number) >= rules.timeout_effect
+    soon(world, rules["step_timeout_s"], ANSWERS, order, step, direction, number, tries, UNKNOWN)
+    lost = uniform(rules, UNSEEN, order, step, direction, number) >= rules["timeout_effect"]
     if verdict == DONE or (verdict == UNKNOWN and not lost):
         soon(world, latency_s, WORKS, order, step, direction, number, 0, DONE)
 
@@ -51,37 +51,36 @@ def attempt(rules: Rules, world: World, order: int, step: int, direction: int, n
 @njit(cache=True)
 def luck(rules: Rules, world: World, order: int, step: int, direction: int, number: int) -> int:
     """DONE, REFUSED, FAILED, or UNKNOWN if no answer will come."""
-    kind = world.steps[step]
-    refused, failing = kind["refused"], kind["failing"]
+    refused, failing = rules["refused"][step], rules["failing"][step]
     if direction == BACK:
-        refused, failing = rules.compensation_refused, rules.compensation_failure
+        refused, failing = rules["compensation_refused"], rules["compensation_failure"]
     elif direction == FINISH or must_go_on(rules, step):
         # What was promised can no longer be refused, only be late.
-        refused, failing = 0.0, refused + failing if direction == FORWARD else rules.compensation_failure
-    drawn = uniform(rules.key, VERDICT, order, step, direction, number)
+        refused, failing = 0.0, refused + failing if direction == FORWARD else rules["compensation_failure"]
+    drawn = uniform(rules, VERDICT, order, step, direction, number)
     if drawn < refused:
         return REFUSED
     if drawn < refused + failing:
         return FAILED
-    return UNKNOWN if drawn < refused + failing + kind["unknown"] else DONE
+    return UNKNOWN if drawn < refused + failing + rules["unknown"][step] else DONE
 
 
 @njit(cache=True)
 def must_go_on(rules: Rules, step: int) -> bool:
     """Whether a saga's step comes after its pivot, so that it is retried until it is done."""
-    return bool(rules.protocol == SAGA and rules.isolation == PIVOT_ORDERING and step > CONFIRM)
+    return bool(rules["protocol"] == SAGA and rules["isolation"] == PIVOT_ORDERING and step > CONFIRM)
 
 
 @njit(cache=True)
 def wait_s(rules: Rules, order: int, step: int, direction: int, number: int, tries: int) -> float:
     """The wait before retry number `tries` (from 1), as Step Functions computes it."""
-    wait = rules.retry_interval_s * rules.retry_backoff_rate ** (tries - 1)
-    if rules.retry_max_delay_s > 0:
-        wait = min(wait, rules.retry_max_delay_s)
-    if tries > rules.retry_max_attempts:  # beyond what the rule was written for, once a minute is often enough
+    wait = rules["retry_interval_s"] * rules["retry_backoff_rate"] ** (tries - 1)
+    if rules["retry_max_delay_s"] > 0:
+        wait = min(wait, rules["retry_max_delay_s"])
+    if tries > rules["retry_max_attempts"]:  # beyond what the rule was written for, once a minute is often enough
         wait = min(wait, 60.0)
-    if rules.full_jitter:
-        wait *= uniform(rules.key, JITTER, order, step, direction, number)
+    if rules["full_jitter"]:
+        wait *= uniform(rules, JITTER, order, step, direction, number)
     return float(wait)
 
 
@@ -89,12 +88,12 @@ def wait_s(rules: Rules, order: int, step: int, direction: int, number: int, tri
 def may_retry(rules: Rules, world: World, order: int, step: int, direction: int, tries: int) -> bool:
     """Whether a call that has been retried `tries` times may be retried once more."""
     if direction == FORWARD:
-        undecided = rules.isolation == PIVOT_ORDERING and step == CONFIRM and rules.protocol == SAGA
-        if must_go_on(rules, step) or (undecided and world.tasks[order * rules.steps + step]["unknown"]):
+        undecided = rules["isolation"] == PIVOT_ORDERING and step == CONFIRM and rules["protocol"] == SAGA
+        if must_go_on(rules, step) or (undecided and world.tasks[order * rules["steps"] + step]["unknown"]):
             return tries < PERSISTENT
-        return tries < rules.retry_max_attempts
-    if rules.protocol == SAGA:
-        return tries < rules.compensation_max_attempts
+        return tries < rules["retry_max_attempts"]
+    if rules["protocol"] == SAGA:
+        return tries < rules["compensation_max_attempts"]
     return tries < PERSISTENT
 
 

@@ -8,7 +8,7 @@ Source: C. Wellons, Prospecting for Hash Functions, 2018.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -19,26 +19,19 @@ VERDICT, LATENCY, ANGLE, UNSEEN, JITTER, DELAY, DUPLICATE, HELD_UP = range(8)
 WORD = 0xFFFFFFFF
 
 
-class Key(NamedTuple):
-    """The seed of a run in two words of 32 bits."""
-
-    first: int
-    second: int
-
-
 @njit(cache=True)
-def uniform(key: Key, purpose: int, order: int, step: int, direction: int, attempt: int) -> float:
-    """A number from 0 to 1, both excluded, always the same for the same arguments."""
-    word = mixed((order << 4 | step) ^ key.first)
+def uniform(rules: Any, purpose: int, order: int, step: int, direction: int, attempt: int) -> float:
+    """A number from 0 to 1, both excluded, always the same for the same arguments; `rules` hold the seed's two words."""
+    word = mixed((order << 4 | step) ^ rules["first_word"])
     word = mixed((word + (attempt << 5 | direction << 3 | purpose)) & WORD)
-    return (mixed(word ^ key.second) + 0.5) / 4294967296.0
+    return (mixed(word ^ rules["second_word"]) + 0.5) / 4294967296.0
 
 
 @njit(cache=True)
-def normal(key: Key, order: int, step: int, direction: int, attempt: int) -> float:
+def normal(rules: Any, order: int, step: int, direction: int, attempt: int) -> float:
     """A standard normal number for the latency of an attempt (Box and Muller 1958)."""
-    radius = np.sqrt(-2.0 * np.log(uniform(key, LATENCY, order, step, direction, attempt)))
-    return float(radius * np.cos(2.0 * np.pi * uniform(key, ANGLE, order, step, direction, attempt)))
+    radius = np.sqrt(-2.0 * np.log(uniform(rules, LATENCY, order, step, direction, attempt)))
+    return float(radius * np.cos(2.0 * np.pi * uniform(rules, ANGLE, order, step, direction, attempt)))
 
 
 @njit(cache=True)

@@ -50,16 +50,16 @@ def start(rules: Rules, world: World, order: int) -> None:
 @njit(cache=True)
 def publish(rules: Rules, world: World, order: int, step: int, direction: int) -> None:
     """Say that it is this step's turn, forward or back. The event is delivered at least once."""
-    task = world.tasks[order * rules.steps + step]
+    task = world.tasks[order * rules["steps"] + step]
     note(world, order, PUBLISHED, step, direction, 0, 0)
     number = task["events"]
-    twice = uniform(rules.key, DUPLICATE, order, step, direction, number) < rules.event_duplicate
+    twice = uniform(rules, DUPLICATE, order, step, direction, number) < rules["event_duplicate"]
     for _ in range(2 if twice and number < MOST_EVENTS else 1):
         number = task["events"]
         task["events"] += 1
-        delay_s = -np.log(uniform(rules.key, DELAY, order, step, direction, number)) * rules.event_delay_s
-        if uniform(rules.key, HELD_UP, order, step, direction, number) < rules.event_held_up:
-            delay_s += HELD_UP_FOR_DELAYS * rules.event_delay_s
+        delay_s = -np.log(uniform(rules, DELAY, order, step, direction, number)) * rules["event_delay_s"]
+        if uniform(rules, HELD_UP, order, step, direction, number) < rules["event_held_up"]:
+            delay_s += HELD_UP_FOR_DELAYS * rules["event_delay_s"]
         soon(world, delay_s, DELIVERS, order, step, direction, number, 0, 0)
 
 
@@ -72,7 +72,7 @@ def delivered(rules: Rules, world: World, order: int, step: int, direction: int,
 
 @njit(cache=True)
 def try_step(rules: Rules, world: World, order: int, step: int, direction: int, tries: int) -> None:
-    task = world.tasks[order * rules.steps + step]
+    task = world.tasks[order * rules["steps"] + step]
     task["attempt"] += 1
     attempt(rules, world, order, step, direction, task["attempt"], tries)
 
@@ -82,7 +82,7 @@ def answered(
     rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int, result: int
 ) -> None:
     """Say that the step is done, try again, or say that it is not."""
-    task = world.tasks[order * rules.steps + step]
+    task = world.tasks[order * rules["steps"] + step]
     if result == UNKNOWN and direction == FORWARD:
         task["unknown"] = 1
     if is_trouble(result) and may_retry(rules, world, order, step, direction, tries):
@@ -101,7 +101,7 @@ def _succeeded(rules: Rules, world: World, order: int, step: int, direction: int
         end(world, order, ROLLED_BACK)
     elif direction == BACK:
         publish(rules, world, order, step - 1, BACK)
-    elif step == rules.steps - 1:
+    elif step == rules["steps"] - 1:
         end(world, order, COMMITTED)
     else:
         publish(rules, world, order, step + 1, FORWARD)
@@ -109,14 +109,14 @@ def _succeeded(rules: Rules, world: World, order: int, step: int, direction: int
 
 @njit(cache=True)
 def _gave_up(rules: Rules, world: World, order: int, step: int) -> None:
-    task = world.tasks[order * rules.steps + step]
-    if rules.idempotent and task["done"] > 0 and task["cancelled"] == 0:
+    task = world.tasks[order * rules["steps"] + step]
+    if rules["idempotent"] and task["done"] > 0 and task["cancelled"] == 0:
         # Another attempt, or another copy of the event, has done it.
         _succeeded(rules, world, order, step, FORWARD)
         return
     note(world, order, DECIDED, step, BACK, 0, 0)
-    undo_own = not rules.idempotent and task["unknown"] > 0
-    if rules.idempotent:
+    undo_own = not rules["idempotent"] and task["unknown"] > 0
+    if rules["idempotent"]:
         task["cancelled"] = 1
     if step == 0 and not undo_own:
         end(world, order, ROLLED_BACK)

@@ -24,6 +24,7 @@ Source    Garcia-Molina and Salem, Sagas, SIGMOD 1987 <https://dl.acm.org/doi/10
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -31,8 +32,9 @@ from numpy.typing import NDArray
 
 from sandboxes.simulations.agenda import empty_agenda, next_at_s, pop, push
 from sandboxes.simulations.saga import choreography, orchestration, two_phase
-from sandboxes.simulations.saga.chance import WORD, Key
+from sandboxes.simulations.saga.chance import WORD
 from sandboxes.simulations.saga.params import (
+    MOST_STEPS,
     Coordination,
     CoordinatorLog,
     Isolation,
@@ -65,11 +67,11 @@ from sandboxes.simulations.saga.world import (
     REFUSED,
     RESUMED,
     RESUMES,
+    RULES,
     RUNNING,
     SAGA,
     SEMANTIC_LOCK,
     SENDS,
-    STEP,
     STUCK,
     TASK,
     TCC,
@@ -130,23 +132,23 @@ def run_with_crash_at(params: SagaParams, seed: int, event: int, after_logging: 
     """A run whose coordinator dies at one event more, counted from 0: before it hears of it, or if `after_logging`
     when it has logged what it will do and before it sends anything. -1 for no such crash."""
     arrivals, items, draws = streams(seed, "arrivals", "items", "draws")
-    words = draws.integers(0, WORD, 2)
-    rule = rules(params, Key(int(words[0]), int(words[1])))
+    rule = rules(params, draws.integers(0, WORD, 2))
     world = new_world(params, arrivals, items)
     crashes_s = crash_moments_s(params)
     for number, crash_s in enumerate(crashes_s):
         push(world.agenda, crash_s, item_of(CRASHES, number, 0, 0, 0, 0, 0))
     if params.orders:
         push(world.agenda, float(world.orders["arrival_s"][0]), item_of(ARRIVES, 0, 0, 0, 0, 0, 0))
-    world = play(rule, world, event, after_logging)
+    while not play(rule, world, event, after_logging):
+        world = with_more_room(world)
     close_locks(world)
     return SagaResult(
         params=params,
         seed=seed,
         orders=world.orders,
         tasks=world.tasks.reshape(params.orders, params.steps),
-        log=world.log[: world.totals["logged"][0]].copy(),
-        ended_s=float(world.totals["now_s"][0]),
+        log=world.log[: world.totals["logged"]].copy(),
+        ended_s=float(world.totals["now_s"]),
         crashes_s=crashes_s,
     )
 
@@ -173,7 +175,7 @@ def crash_moments_s(params: SagaParams) -> tuple[float, ...]:
     return tuple(apart_s * number for number in range(1, params.crashes + 1))
 
 
-def rules(params: SagaParams, key: Key) -> Rules:
+def rules(params: SagaParams, words: NDArray[np.int64]) -> Rules:
     """The parameters in the kernel's terms."""
     saga = params.protocol is Protocol.SAGA
     isolation = {
@@ -181,54 +183,52 @@ def rules(params: SagaParams, key: Key) -> Rules:
         Isolation.SEMANTIC_LOCK: SEMANTIC_LOCK,
         Isolation.PIVOT_ORDERING: PIVOT_ORDERING,
     }[params.isolation]
-    return Rules(
-        key=key,
-        protocol={Protocol.SAGA: SAGA, Protocol.TWO_PHASE_COMMIT: TWO_PHASE_COMMIT, Protocol.TCC: TCC}[params.protocol],
-        coordination=ORCHESTRATION if has_coordinator(params) else CHOREOGRAPHY,
-        isolation=isolation if saga else SEMANTIC_LOCK,
-        idempotent=params.idempotent_handlers or params.protocol is Protocol.TWO_PHASE_COMMIT,
-        steps=params.steps,
-        timeout_effect=params.timeout_effect_percent / 100,
-        retry_interval_s=params.retry_interval_s,
-        retry_max_attempts=params.retry_max_attempts,
-        retry_backoff_rate=params.retry_backoff_rate,
-        retry_max_delay_s=params.retry_max_delay_s,
-        full_jitter=params.retry_jitter is Jitter.FULL,
-        compensation_failure=params.compensation_failure_percent / 100,
-        compensation_refused=params.compensation_refused_percent / 100 if saga else 0.0,
-        compensation_max_attempts=params.compensation_max_attempts,
-        down_s=params.down_s,
-        durable=params.coordinator_log is CoordinatorLog.DURABLE,
-        event_delay_s=params.event_delay_ms / 1000,
-        event_duplicate=params.event_duplicate_percent / 100,
-        event_held_up=params.event_reordered_percent / 100,
-        sigma=float(np.log(params.p99_to_median) / NORMAL_P99),
-        step_timeout_s=params.step_timeout_s,
-        lock_timeout_s=params.lock_timeout_s,
-    )
+    values: dict[str, Any] = {
+        "first_word": words[0],
+        "second_word": words[1],
+        "protocol": {Protocol.SAGA: SAGA, Protocol.TWO_PHASE_COMMIT: TWO_PHASE_COMMIT, Protocol.TCC: TCC}[
+            params.protocol
+        ],
+        "coordination": ORCHESTRATION if has_coordinator(params) else CHOREOGRAPHY,
+        "isolation": isolation if saga else SEMANTIC_LOCK,
+        "idempotent": params.idempotent_handlers or params.protocol is Protocol.TWO_PHASE_COMMIT,
+        "steps": params.steps,
+        "timeout_effect": params.timeout_effect_percent / 100,
+        "retry_interval_s": params.retry_interval_s,
+        "retry_max_attempts": params.retry_max_attempts,
+        "retry_backoff_rate": params.retry_backoff_rate,
+        "retry_max_delay_s": params.retry_max_delay_s,
+        "full_jitter": params.retry_jitter is Jitter.FULL,
+        "compensation_failure": params.compensation_failure_percent / 100,
+        "compensation_refused": params.compensation_refused_percent / 100 if saga else 0.0,
+        "compensation_max_attempts": params.compensation_max_attempts,
+        "down_s": params.down_s,
+        "durable": params.coordinator_log is CoordinatorLog.DURABLE,
+        "event_delay_s": params.event_delay_ms / 1000,
+        "event_duplicate": params.event_duplicate_percent / 100,
+        "event_held_up": params.event_reordered_percent / 100,
+        "sigma": float(np.log(params.p99_to_median) / NORMAL_P99),
+        "step_timeout_s": params.step_timeout_s,
+        "lock_timeout_s": params.lock_timeout_s,
+        "median_s": by_step(params, "median_latency_ms") / 1000,
+        "refused": by_step(params, "permanent_failure_percent") / 100,
+        "failing": by_step(params, "transient_failure_percent") / 100,
+        "unknown": by_step(params, "timeout_percent") / 100,
+    }
+    row = np.zeros(1, RULES)
+    for name in RULES.names or ():
+        row[name] = values[name]
+    return row[0]
 
 
-def by_step(listed: tuple[float, ...], slider: float, steps: int) -> NDArray[np.float64]:
-    """One value per step: a list's own, one alone for all, the slider's beyond the list. Shape (steps,)."""
+def by_step(params: SagaParams, name: str) -> NDArray[np.float64]:
+    """One value per step: a list's own, one alone for all, the slider's beyond the list. Shape (MOST_STEPS,)."""
+    listed: tuple[float, ...] = getattr(params, f"{name}_by_step").values
     if len(listed) == 1:
-        return np.full(steps, listed[0])
-    values = np.full(steps, slider, dtype=np.float64)
-    values[: len(listed)] = listed[:steps]
+        return np.full(MOST_STEPS, listed[0])
+    values = np.full(MOST_STEPS, getattr(params, name), dtype=np.float64)
+    values[: len(listed)] = listed
     return values
-
-
-def step_kinds(params: SagaParams) -> Rows:
-    """How each step behaves; records of STEP. Shape (steps,)."""
-    kinds = np.zeros(params.steps, STEP)
-    for field, name, unit in (
-        ("median_s", "median_latency_ms", 1000),
-        ("refused", "permanent_failure_percent", 100),
-        ("failing", "transient_failure_percent", 100),
-        ("unknown", "timeout_percent", 100),
-    ):
-        listed = getattr(params, f"{name}_by_step").values
-        kinds[field] = by_step(listed, getattr(params, name), params.steps) / unit
-    return kinds
 
 
 def new_world(params: SagaParams, arrivals: np.random.Generator, items: np.random.Generator) -> World:
@@ -245,23 +245,21 @@ def new_world(params: SagaParams, arrivals: np.random.Generator, items: np.rando
         orders=orders,
         tasks=np.zeros(params.orders * params.steps, TASK),
         items=shelf,
-        steps=step_kinds(params),
-        totals=totals,
+        totals=totals[0],
         agenda=empty_agenda(params.orders + 4 * ROOM),
         log=np.zeros(params.orders * (3 * params.steps + 4) + 4 * ROOM, ENTRY),
     )
 
 
 @njit(cache=True)
-def play(rules: Rules, world: World, crash_event: int, after_logging: bool) -> World:
-    """Take the soonest thing off the agenda until there is none. Returns the world, whose log and agenda may have grown."""
-    totals = world.totals[0]
+def play(rules: Rules, world: World, crash_event: int, after_logging: bool) -> bool:
+    """Take the soonest thing off the agenda until there is none. False if log or agenda must grow first."""
+    totals = world.totals
     while world.agenda[0]["item"] > 0:
-        world = _with_room(world, 4 * ROOM)
+        if not has_room(world):
+            return False
         totals["now_s"] = next_at_s(world.agenda)
         what, order, step, direction, number, tries, verdict = taken_apart(pop(world.agenda))
-        if what == RESUMES:
-            world = _with_room(world, ROOM * world.orders.size)
         dies = totals["events"] == crash_event and what not in (CRASHES, RESUMES)
         totals["events"] += what not in (CRASHES, RESUMES)
         if dies and after_logging:
@@ -272,7 +270,24 @@ def play(rules: Rules, world: World, crash_event: int, after_logging: bool) -> W
         if dies and after_logging:
             totals["muted"] = 0
             crash(rules, world)
-    return world
+    return True
+
+
+@njit(cache=True)
+def has_room(world: World) -> bool:
+    """Whether log and agenda can take what the soonest thing brings. A coordinator that comes back touches all orders."""
+    touches = world.orders.size if world.agenda[1]["item"] >> 48 == RESUMES else 4
+    free = min(world.agenda.size - world.agenda[0]["item"], world.log.size - world.totals["logged"])
+    return bool(free > touches * ROOM)
+
+
+def with_more_room(world: World) -> World:
+    """The same world with a log and an agenda of twice the size."""
+    room = ROOM * (world.orders.size + 4)
+    return world._replace(
+        agenda=np.append(world.agenda, np.zeros(world.agenda.size + room, world.agenda.dtype)),
+        log=np.append(world.log, np.zeros(world.log.size + room, world.log.dtype)),
+    )
 
 
 @njit(cache=True)
@@ -315,32 +330,32 @@ def happen(
 @njit(cache=True)
 def crash(rules: Rules, world: World) -> None:
     """The coordinator dies. Without a durable log it takes with it all it knew of the orders under way."""
-    if not world.totals[0]["up"]:
+    if not world.totals["up"]:
         return
-    world.totals[0]["up"] = 0
+    world.totals["up"] = 0
     note(world, -1, CRASHED, -1, 0, 0, 0)
-    push(world.agenda, world.totals[0]["now_s"] + rules.down_s, item_of(RESUMES, 0, 0, 0, 0, 0, 0))
-    if rules.durable:
+    push(world.agenda, world.totals["now_s"] + rules["down_s"], item_of(RESUMES, 0, 0, 0, 0, 0, 0))
+    if rules["durable"]:
         return
     for order in range(world.orders.size):
         row = world.orders[order]
         if row["status"] == RUNNING:
             row["status"] = FORGOTTEN
-            row["ended_s"] = world.totals[0]["now_s"]
+            row["ended_s"] = world.totals["now_s"]
 
 
 @njit(cache=True)
 def _resume(rules: Rules, world: World) -> None:
     """Take up the orders under way, then those that came while nobody was there."""
-    world.totals[0]["up"] = 1
+    world.totals["up"] = 1
     note(world, -1, RESUMED, -1, 0, 0, 0)
     for order in range(world.orders.size):
         if world.orders[order]["status"] == RUNNING:
-            if rules.protocol == SAGA:
+            if rules["protocol"] == SAGA:
                 orchestration.resume(rules, world, order)
             else:
                 two_phase.resume(rules, world, order)
-    now_s = world.totals[0]["now_s"]
+    now_s = world.totals["now_s"]
     for order in range(world.orders.size):
         if world.orders[order]["status"] == COMING and world.orders[order]["arrival_s"] <= now_s:
             _start(rules, world, order)
@@ -350,15 +365,15 @@ def _resume(rules: Rules, world: World) -> None:
 def _arrive(rules: Rules, world: World, order: int) -> None:
     if order + 1 < world.orders.size:
         push(world.agenda, world.orders[order + 1]["arrival_s"], item_of(ARRIVES, order + 1, 0, 0, 0, 0, 0))
-    if world.totals[0]["up"]:
+    if world.totals["up"]:
         _start(rules, world, order)
 
 
 @njit(cache=True)
 def _start(rules: Rules, world: World, order: int) -> None:
-    if rules.protocol != SAGA:
+    if rules["protocol"] != SAGA:
         two_phase.start(rules, world, order)
-    elif rules.coordination == CHOREOGRAPHY:
+    elif rules["coordination"] == CHOREOGRAPHY:
         choreography.start(rules, world, order)
     else:
         orchestration.start(rules, world, order)
@@ -382,7 +397,7 @@ def _answer(
 
 @njit(cache=True)
 def _listens(rules: Rules, world: World, order: int, step: int, direction: int, number: int) -> bool:
-    if rules.coordination == CHOREOGRAPHY:
+    if rules["coordination"] == CHOREOGRAPHY:
         return True
     return orchestration.listens(rules, world, order, step, direction, number)
 
@@ -391,23 +406,21 @@ def _listens(rules: Rules, world: World, order: int, step: int, direction: int, 
 def _tell(
     rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int, result: int
 ) -> None:
-    if rules.protocol != SAGA:
+    if rules["protocol"] != SAGA:
         two_phase.answered(rules, world, order, step, direction, number, result)
-    elif rules.coordination == CHOREOGRAPHY:
+    elif rules["coordination"] == CHOREOGRAPHY:
         choreography.answered(rules, world, order, step, direction, number, tries, result)
     else:
         orchestration.answered(rules, world, order, step, direction, number, result)
 
 
 @njit(cache=True)
-def _send_again(
-    rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int
-) -> None:
+def _send_again(rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int) -> None:
     """The wait before a retry is over. Whoever waited may have gone on since: then nothing is sent."""
-    if rules.coordination == CHOREOGRAPHY:
+    if rules["coordination"] == CHOREOGRAPHY:
         choreography.try_step(rules, world, order, step, direction, tries)
     elif orchestration.listens(rules, world, order, step, direction, number):
-        if rules.protocol == SAGA:
+        if rules["protocol"] == SAGA:
             orchestration.call(rules, world, order, step, direction, tries)
         else:
             two_phase.call(rules, world, order, step, direction, tries)
@@ -420,7 +433,7 @@ def _lock_timeout(rules: Rules, world: World, order: int, number: int) -> None:
     if row["locked"] != 1:
         return
     _, _, _, _, asked, _, _ = taken_apart(row["lock_event"])
-    vote_no(world, order, world.tasks[order * rules.steps + INVENTORY])
+    vote_no(world, order, world.tasks[order * rules["steps"] + INVENTORY])
     heard = _listens(rules, world, order, INVENTORY, FORWARD, asked)
     note(world, order, LOCK_TIMED_OUT, INVENTORY, FORWARD, asked, not heard)
     if heard:
@@ -433,18 +446,4 @@ def close_locks(world: World) -> None:
     for order in range(world.orders.size):
         row = world.orders[order]
         if row["locked"] == 2:
-            row["lock_held_s"] += world.totals[0]["now_s"] - row["locked_s"]
-
-
-@njit(cache=True)
-def _with_room(world: World, room: int) -> World:
-    """The world itself, or one with twice the log or agenda where less than `room` is left."""
-    if world.agenda.size - world.agenda[0]["item"] > room and world.log.size - world.totals[0]["logged"] > room:
-        return world
-    agenda = np.zeros(2 * world.agenda.size + room, world.agenda.dtype)
-    log = np.zeros(2 * world.log.size + room, world.log.dtype)
-    for place in range(world.agenda[0]["item"] + 1):
-        agenda[place] = world.agenda[place]
-    for place in range(world.totals[0]["logged"]):
-        log[place] = world.log[place]
-    return World(world.orders, world.tasks, world.items, world.steps, world.totals, agenda, log)
+            row["lock_held_s"] += world.totals["now_s"] - row["locked_s"]

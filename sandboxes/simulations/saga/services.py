@@ -33,28 +33,30 @@ from sandboxes.simulations.saga.world import (
     Rules,
     World,
     item_of,
+    lock,
     push,
     soon,
+    unlock,
 )
 
 
 @njit(cache=True)
 def work(rules: Rules, world: World, order: int, step: int, direction: int, attempt: int, answered: bool) -> int:
     """Do what a call asks for, and say what came of it. `answered` tells whether its caller still listens."""
-    task = world.tasks[order * rules.steps + step]
-    if rules.idempotent:
+    task = world.tasks[order * rules["steps"] + step]
+    if rules["idempotent"]:
         remembered = _remembered(task, direction)
         if remembered >= 0:
-            if remembered == EMPTY and step == INVENTORY and rules.protocol == TWO_PHASE_COMMIT:
+            if remembered == EMPTY and step == INVENTORY and rules["protocol"] == TWO_PHASE_COMMIT:
                 release_row(world, order)
             return remembered
-    if direction == FORWARD and step == INVENTORY and rules.protocol == TWO_PHASE_COMMIT:
+    if direction == FORWARD and step == INVENTORY and rules["protocol"] == TWO_PHASE_COMMIT:
         if not _has_row(rules, world, order, attempt, answered):
             return WAITS
     result = _effect(rules, world, order, step, direction)
     if result == DONE:
         _remember(world, order, task, direction)
-    elif rules.protocol == TWO_PHASE_COMMIT:
+    elif rules["protocol"] == TWO_PHASE_COMMIT:
         vote_no(world, order, task)
     return result
 
@@ -62,8 +64,8 @@ def work(rules: Rules, world: World, order: int, step: int, direction: int, atte
 @njit(cache=True)
 def refuse(rules: Rules, world: World, order: int, step: int) -> int:
     """A call that a service would refuse: one that it has done already it answers as done."""
-    task = world.tasks[order * rules.steps + step]
-    if rules.idempotent and task["done"] > 0 and task["cancelled"] == 0:
+    task = world.tasks[order * rules["steps"] + step]
+    if rules["idempotent"] and task["done"] > 0 and task["cancelled"] == 0:
         return REPEATED
     return REFUSED
 
@@ -109,7 +111,7 @@ def _effect(rules: Rules, world: World, order: int, step: int, direction: int) -
         _move_money(rules, world, row, direction)
     elif step == INVENTORY:
         return _move_stock(rules, world, row, direction)
-    elif step == CONFIRM and rules.protocol == SAGA and rules.isolation != SEMANTIC_LOCK:
+    elif step == CONFIRM and rules["protocol"] == SAGA and rules["isolation"] != SEMANTIC_LOCK:
         return _sell(rules, world, row, direction)
     return DONE
 
@@ -117,14 +119,14 @@ def _effect(rules: Rules, world: World, order: int, step: int, direction: int) -
 @njit(cache=True)
 def _move_money(rules: Rules, world: World, row: Row, direction: int) -> None:
     """A saga charges and refunds; the other two freeze the amount first, then charge it or let it go."""
-    row["money_s"] = world.totals[0]["now_s"]
-    if rules.protocol == SAGA and direction == BACK:
+    row["money_s"] = world.totals["now_s"]
+    if rules["protocol"] == SAGA and direction == BACK:
         row["refunded"] += 1
-    elif rules.protocol == SAGA or direction != FORWARD:
+    elif rules["protocol"] == SAGA or direction != FORWARD:
         if direction != BACK:
             row["charged"] += 1
-            world.totals[0]["double_charged"] += row["charged"] == 2
-        if rules.protocol != SAGA and (direction == BACK or row["held"] > 0):
+            world.totals["double_charged"] += row["charged"] == 2
+        if rules["protocol"] != SAGA and (direction == BACK or row["held"] > 0):
             row["held"] -= 1
     else:
         row["held"] += 1
@@ -136,7 +138,7 @@ def _move_stock(rules: Rules, world: World, row: Row, direction: int) -> int:
     item = world.items[row["item"]]
     if direction == FORWARD and item["free"] <= 0:
         return SOLD_OUT
-    if rules.protocol == SAGA and rules.isolation != SEMANTIC_LOCK:
+    if rules["protocol"] == SAGA and rules["isolation"] != SEMANTIC_LOCK:
         return DONE
     if direction == FORWARD:
         _take(world, item, row)
@@ -145,7 +147,7 @@ def _move_stock(rules: Rules, world: World, row: Row, direction: int) -> int:
     else:
         if direction == BACK:
             _give_back(world, item, row)
-        if rules.protocol == TWO_PHASE_COMMIT:
+        if rules["protocol"] == TWO_PHASE_COMMIT:
             release_row(world, row["number"])
         else:
             unlock(world, row)
@@ -159,7 +161,7 @@ def _sell(rules: Rules, world: World, row: Row, direction: int) -> int:
     if direction == BACK:
         _give_back(world, item, row)
         return DONE
-    if rules.isolation == PIVOT_ORDERING and item["free"] <= 0:
+    if rules["isolation"] == PIVOT_ORDERING and item["free"] <= 0:
         return SOLD_OUT
     _take(world, item, row)
     return DONE
@@ -171,7 +173,7 @@ def _take(world: World, item: Row, row: Row) -> None:
     row["units"] += 1
     if row["units"] == 1:
         item["claims"] += 1
-        world.totals[0]["oversold"] += item["claims"] > item["stock"]
+        world.totals["oversold"] += item["claims"] > item["stock"]
 
 
 @njit(cache=True)
@@ -179,21 +181,8 @@ def _give_back(world: World, item: Row, row: Row) -> None:
     item["free"] += 1
     row["units"] -= 1
     if row["units"] == 0:
-        world.totals[0]["oversold"] -= item["claims"] > item["stock"]
+        world.totals["oversold"] -= item["claims"] > item["stock"]
         item["claims"] -= 1
-
-
-@njit(cache=True)
-def lock(world: World, row: Row) -> None:
-    row["locked"] = 2
-    row["locked_s"] = world.totals[0]["now_s"]
-
-
-@njit(cache=True)
-def unlock(world: World, row: Row) -> None:
-    if row["locked"] == 2:
-        row["lock_held_s"] += world.totals[0]["now_s"] - row["locked_s"]
-    row["locked"] = 0
 
 
 @njit(cache=True)
@@ -218,7 +207,7 @@ def _has_row(rules: Rules, world: World, order: int, attempt: int, answered: boo
         else:
             world.orders[item["last"] - 1]["next"] = order + 1
         item["last"] = order + 1
-        soon(world, rules.lock_timeout_s, LOCK_TIMES_OUT, order, INVENTORY, FORWARD, attempt, 0, 0)
+        soon(world, rules["lock_timeout_s"], LOCK_TIMES_OUT, order, INVENTORY, FORWARD, attempt, 0, 0)
     return False
 
 
@@ -238,4 +227,4 @@ def release_row(world: World, order: int) -> None:
         if waiting["locked"] == 1:
             item["holder"] = waiting["number"] + 1
             lock(world, waiting)
-            push(world.agenda, world.totals[0]["now_s"], waiting["lock_event"])
+            push(world.agenda, world.totals["now_s"], waiting["lock_event"])

@@ -40,10 +40,10 @@ def start(rules: Rules, world: World, order: int) -> None:
 
 @njit(cache=True)
 def call(rules: Rules, world: World, order: int, step: int, direction: int, tries: int) -> None:
-    task = world.tasks[order * rules.steps + step]
+    task = world.tasks[order * rules["steps"] + step]
     task["direction"], task["tries"], task["waiting"] = direction, tries, 1
     task["attempt"] += 1
-    if not world.totals[0]["muted"]:
+    if not world.totals["muted"]:
         attempt(rules, world, order, step, direction, task["attempt"], tries)
 
 
@@ -51,7 +51,7 @@ def call(rules: Rules, world: World, order: int, step: int, direction: int, trie
 def answered(rules: Rules, world: World, order: int, step: int, direction: int, number: int, result: int) -> None:
     """Count a vote or an acknowledgement, or ask again."""
     row = world.orders[order]
-    task = world.tasks[order * rules.steps + step]
+    task = world.tasks[order * rules["steps"] + step]
     if is_trouble(result) and may_retry(rules, world, order, step, direction, task["tries"]):
         later(rules, world, order, step, direction, number, task["tries"])
         return
@@ -70,8 +70,8 @@ def answered(rules: Rules, world: World, order: int, step: int, direction: int, 
 @njit(cache=True)
 def resume(rules: Rules, world: World, order: int) -> None:
     """Ask again whoever has not answered. The log holds the decision if there was one, and the votes so far."""
-    for step in range(rules.steps):
-        task = world.tasks[order * rules.steps + step]
+    for step in range(rules["steps"]):
+        task = world.tasks[order * rules["steps"] + step]
         if task["waiting"]:
             call(rules, world, order, step, task["direction"], task["tries"])
 
@@ -88,6 +88,6 @@ def _phase_is_over(rules: Rules, world: World, order: int, direction: int) -> No
 @njit(cache=True)
 def _phase(rules: Rules, world: World, order: int, direction: int) -> None:
     row = world.orders[order]
-    row["direction"], row["pending"] = direction, rules.steps
-    for step in range(rules.steps):
+    row["direction"], row["pending"] = direction, rules["steps"]
+    for step in range(rules["steps"]):
         call(rules, world, order, step, direction, 0)

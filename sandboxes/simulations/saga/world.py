@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from sandboxes.simulations.agenda import Agenda, push
-from sandboxes.simulations.saga.chance import Key
+from sandboxes.simulations.saga.params import MOST_STEPS
 
 SAGA, TWO_PHASE_COMMIT, TCC = 0, 1, 2
 ORCHESTRATION, CHOREOGRAPHY = 0, 1
@@ -51,36 +51,38 @@ PERSISTENT = 50
 LARGEST_ORDER = 1 << 20
 
 
-class Rules(NamedTuple):
-    """The parameters in the kernel's terms. Rates are fractions."""
-
-    key: Key
-    protocol: int
-    coordination: int
-    isolation: int
-    idempotent: bool
-    steps: int
-    timeout_effect: float
-    retry_interval_s: float
-    retry_max_attempts: int
-    retry_backoff_rate: float
-    retry_max_delay_s: float
-    full_jitter: bool
-    compensation_failure: float
-    compensation_refused: float
-    compensation_max_attempts: int
-    down_s: float
-    durable: bool
-    event_delay_s: float
-    event_duplicate: float
-    event_held_up: float
-    sigma: float
-    step_timeout_s: float
-    lock_timeout_s: float
-
-
-STEP = np.dtype(
-    [("median_s", np.float64), ("refused", np.float64), ("failing", np.float64), ("unknown", np.float64)]
+# The parameters in the kernel's terms; rates are fractions, and arrays are by step.
+RULES = np.dtype(
+    [
+        ("first_word", np.int64),  # of the seed for what is drawn by index
+        ("second_word", np.int64),
+        ("protocol", np.int64),
+        ("coordination", np.int64),
+        ("isolation", np.int64),
+        ("idempotent", np.int64),
+        ("steps", np.int64),
+        ("median_s", np.float64, MOST_STEPS),
+        ("refused", np.float64, MOST_STEPS),
+        ("failing", np.float64, MOST_STEPS),
+        ("unknown", np.float64, MOST_STEPS),
+        ("timeout_effect", np.float64),
+        ("retry_interval_s", np.float64),
+        ("retry_max_attempts", np.int64),
+        ("retry_backoff_rate", np.float64),
+        ("retry_max_delay_s", np.float64),
+        ("full_jitter", np.int64),
+        ("compensation_failure", np.float64),
+        ("compensation_refused", np.float64),
+        ("compensation_max_attempts", np.int64),
+        ("down_s", np.float64),
+        ("durable", np.int64),
+        ("event_delay_s", np.float64),
+        ("event_duplicate", np.float64),
+        ("event_held_up", np.float64),
+        ("sigma", np.float64),
+        ("step_timeout_s", np.float64),
+        ("lock_timeout_s", np.float64),
+    ]
 )
 ORDER = np.dtype(
     [
@@ -160,6 +162,7 @@ ENTRY = np.dtype(
 )
 # A row of one of these; the type checker cannot know its fields.
 Row: TypeAlias = Any
+Rules: TypeAlias = Any  # a row of RULES
 Rows: TypeAlias = NDArray[Any]
 
 
@@ -169,8 +172,7 @@ class World(NamedTuple):
     orders: Rows
     tasks: Rows
     items: Rows
-    steps: Rows
-    totals: Rows  # one row
+    totals: Row
     agenda: Agenda
     log: Rows
 
@@ -178,7 +180,7 @@ class World(NamedTuple):
 @njit(cache=True)
 def note(world: World, order: int, kind: int, step: int, direction: int, attempt: int, unseen: int) -> None:
     """Write one line of the log, with the invariants as they stand."""
-    totals = world.totals[0]
+    totals = world.totals
     entry = world.log[totals["logged"]]
     totals["logged"] += 1
     entry["at_s"] = totals["now_s"]
@@ -203,7 +205,7 @@ def soon(
     world: World, in_s: float, what: int, order: int, step: int, direction: int, attempt: int, tries: int, verdict: int
 ) -> None:
     """Put something on the agenda, `in_s` from now."""
-    at_s = world.totals[0]["now_s"] + in_s
+    at_s = world.totals["now_s"] + in_s
     push(world.agenda, at_s, item_of(what, order, step, direction, attempt, tries, verdict))
 
 
@@ -214,5 +216,21 @@ def end(world: World, order: int, status: int) -> None:
     if row["status"] != RUNNING:
         return
     row["status"] = status
-    row["ended_s"] = world.totals[0]["now_s"]
+    row["ended_s"] = world.totals["now_s"]
+    if status == COMMITTED:
+        unlock(world, row)
     note(world, order, ENDED, -1, 0, status, 0)
+
+
+@njit(cache=True)
+def lock(world: World, row: Row) -> None:
+    """The order keeps stock from others, from now."""
+    row["locked"] = 2
+    row["locked_s"] = world.totals["now_s"]
+
+
+@njit(cache=True)
+def unlock(world: World, row: Row) -> None:
+    if row["locked"] == 2:
+        row["lock_held_s"] += world.totals["now_s"] - row["locked_s"]
+    row["locked"] = 0
