@@ -85,16 +85,25 @@ def wait_s(rules: Rules, order: int, step: int, direction: int, number: int, tri
 
 
 @njit(cache=True)
+def must_know(rules: Rules, world: World, order: int, step: int) -> bool:
+    """Whether a saga must hear what became of a step: its pivot, or its last one, may have been done already.
+
+    Either decides that the order goes through, so it is asked again until there is an answer.
+    """
+    is_pivot = rules["isolation"] == PIVOT_ORDERING and step == CONFIRM
+    decides = rules["protocol"] == SAGA and (is_pivot or step == rules["steps"] - 1)
+    return bool(decides and world.tasks[order * rules["steps"] + step]["unknown"] > 0)
+
+
+@njit(cache=True)
 def may_retry(rules: Rules, world: World, order: int, step: int, direction: int, tries: int) -> bool:
     """Whether a call that has been retried `tries` times may be retried once more."""
-    if direction == FORWARD:
-        undecided = rules["isolation"] == PIVOT_ORDERING and step == CONFIRM and rules["protocol"] == SAGA
-        if must_go_on(rules, step) or (undecided and world.tasks[order * rules["steps"] + step]["unknown"]):
-            return tries < PERSISTENT
-        return tries < rules["retry_max_attempts"]
-    if rules["protocol"] == SAGA:
-        return tries < rules["compensation_max_attempts"]
-    return tries < PERSISTENT
+    most = PERSISTENT
+    if direction == FORWARD and not must_go_on(rules, step) and not must_know(rules, world, order, step):
+        most = rules["retry_max_attempts"]
+    elif direction == BACK and rules["protocol"] == SAGA:
+        most = rules["compensation_max_attempts"]
+    return tries < most
 
 
 @njit(cache=True)

@@ -21,7 +21,7 @@ WORD = 0xFFFFFFFF
 
 @njit(cache=True)
 def uniform(rules: Any, purpose: int, order: int, step: int, direction: int, attempt: int) -> float:
-    """A number from 0 to 1, both excluded, always the same for the same arguments; `rules` hold the seed's two words."""
+    """A number from 0 to 1, both excluded, the same for the same arguments; `rules` hold the seed's words."""
     word = mixed((order << 4 | step) ^ rules["first_word"])
     word = mixed((word + (attempt << 5 | direction << 3 | purpose)) & WORD)
     return (mixed(word ^ rules["second_word"]) + 0.5) / 4294967296.0

@@ -13,7 +13,8 @@ Claim     With steps that fail independently at rate p and no retries, (1 - p)^n
 Left out  Queues and capacity of the services, crashes of a service or its memory, several units or items in an order,
           the time limit of a reservation, and deadlocks (an order locks one row). Waiting for a row does not run
           into the step timeout, only into the lock timeout. Steps after a pivot, and the second phase of the other two
-          protocols, are never refused, and land with a person after 50 retries.
+          protocols, are never refused; they, and a last step or pivot whose outcome is unknown, are asked for until
+          they answer, and land with a person after 50 retries.
 Source    Garcia-Molina and Salem, Sagas, SIGMOD 1987 <https://dl.acm.org/doi/10.1145/38713.38742>; Gray and Lamport,
           Consensus on Transaction Commit, 2006 <https://lamport.azurewebsites.net/video/consensus-on-transaction-commit.pdf>;
           Step Functions, for the rule of its retries
@@ -104,6 +105,7 @@ class SagaResult:
     log: Rows  # records of ENTRY
     ended_s: float  # when nothing moved any more
     crashes_s: tuple[float, ...]
+    events: int  # how many things happened, crashes and their ends not counted
 
     @property
     def lost_eur(self) -> NDArray[np.float64]:
@@ -115,8 +117,9 @@ class SagaResult:
 
     def log_of(self, order: int) -> Rows:
         """What happened to one order (from 0), crashes of the coordinator included, in the order of time."""
-        mine = (self.log["order"] == order) | (self.log["order"] == -1)
-        return self.log[mine]
+        mine: NDArray[np.bool_] = (self.log["order"] == order) | (self.log["order"] == -1)
+        lines: Rows = self.log[mine]
+        return lines
 
 
 def run(params: SagaParams, seed: int) -> SagaResult:
@@ -131,9 +134,7 @@ def run(params: SagaParams, seed: int) -> SagaResult:
 def run_with_crash_at(params: SagaParams, seed: int, event: int, after_logging: bool) -> SagaResult:
     """A run whose coordinator dies at one event more, counted from 0: before it hears of it, or if `after_logging`
     when it has logged what it will do and before it sends anything. -1 for no such crash."""
-    arrivals, items, draws = streams(seed, "arrivals", "items", "draws")
-    rule = rules(params, draws.integers(0, WORD, 2))
-    world = new_world(params, arrivals, items)
+    rule, world = prepared(params, seed)
     crashes_s = crash_moments_s(params)
     for number, crash_s in enumerate(crashes_s):
         push(world.agenda, crash_s, item_of(CRASHES, number, 0, 0, 0, 0, 0))
@@ -150,7 +151,14 @@ def run_with_crash_at(params: SagaParams, seed: int, event: int, after_logging: 
         log=world.log[: world.totals["logged"]].copy(),
         ended_s=float(world.totals["now_s"]),
         crashes_s=crashes_s,
+        events=int(world.totals["events"]),
     )
+
+
+def prepared(params: SagaParams, seed: int) -> tuple[Rules, World]:
+    """The rules of a run and the world before anything has happened."""
+    arrivals, items, draws = streams(seed, "arrivals", "items", "draws")
+    return rules(params, draws.integers(0, WORD, 2)), new_world(params, arrivals, items)
 
 
 def requests(params: SagaParams) -> int:
@@ -275,7 +283,7 @@ def play(rules: Rules, world: World, crash_event: int, after_logging: bool) -> b
 
 @njit(cache=True)
 def has_room(world: World) -> bool:
-    """Whether log and agenda can take what the soonest thing brings. A coordinator that comes back touches all orders."""
+    """Whether log and agenda have room for the soonest thing. A coordinator that comes back touches every order."""
     touches = world.orders.size if world.agenda[1]["item"] >> 48 == RESUMES else 4
     free = min(world.agenda.size - world.agenda[0]["item"], world.log.size - world.totals["logged"])
     return bool(free > touches * ROOM)

@@ -1,7 +1,7 @@
 """What the services do: money, stock, and the memory that makes them idempotent.
 
-A step's T, prepare or try is FORWARD, its C, abort or cancel BACK, and a commit or confirm FINISH. With a memory a service
-does each at most once for an order; it answers a cancel of what was never done with a mark (empty cancel), and
+A step's T, prepare or try is FORWARD, its C, abort or cancel BACK, and a commit or confirm FINISH. With a memory a
+service does each at most once for an order; it answers a cancel of what was never done with a mark (empty cancel), and
 refuses a T that comes after that mark (late try). Without one it does what it is told, each time it is told.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from numba import njit
 
+from sandboxes.simulations.agenda import push
 from sandboxes.simulations.saga.world import (
     ANSWERS,
     BACK,
@@ -34,7 +35,6 @@ from sandboxes.simulations.saga.world import (
     World,
     item_of,
     lock,
-    push,
     soon,
     unlock,
 )
@@ -50,29 +50,31 @@ def work(rules: Rules, world: World, order: int, step: int, direction: int, atte
             if remembered == EMPTY and step == INVENTORY and rules["protocol"] == TWO_PHASE_COMMIT:
                 release_row(world, order)
             return remembered
-    if direction == FORWARD and step == INVENTORY and rules["protocol"] == TWO_PHASE_COMMIT:
-        if not _has_row(rules, world, order, attempt, answered):
-            return WAITS
+    needs_row = direction == FORWARD and step == INVENTORY and rules["protocol"] == TWO_PHASE_COMMIT
+    if needs_row and not _has_row(rules, world, order, attempt, answered):
+        return WAITS
     result = _effect(rules, world, order, step, direction)
     if result == DONE:
         _remember(world, order, task, direction)
-    elif rules["protocol"] == TWO_PHASE_COMMIT:
+    elif rules["idempotent"]:
         vote_no(world, order, task)
     return result
 
 
 @njit(cache=True)
 def refuse(rules: Rules, world: World, order: int, step: int) -> int:
-    """A call that a service would refuse: one that it has done already it answers as done."""
+    """A call that a service would refuse. With a memory it keeps to what it said: to a yes, and to this no."""
     task = world.tasks[order * rules["steps"] + step]
     if rules["idempotent"] and task["done"] > 0 and task["cancelled"] == 0:
         return REPEATED
+    if rules["idempotent"]:
+        task["cancelled"] = 1
     return REFUSED
 
 
 @njit(cache=True)
 def vote_no(world: World, order: int, task: Row) -> None:
-    """A participant that votes no needs no lock, and keeps to its vote."""
+    """A service that says no keeps to it, and needs no lock."""
     task["cancelled"] = 1
     release_row(world, order)
 

@@ -1,4 +1,4 @@
-"""What there is in a run: rules, orders with their steps, items on their shelves, the coordinator, and the log of it all.
+"""What there is in a run: rules, orders with their steps, items on their shelves, a coordinator, and the log of it all.
 
 Records are rows of structured arrays, read as `order["status"]` by compiled code and plain Python alike. A function
 takes the row it works on: a row is a bare pointer to compiled code, while every array costs a counted reference.
