@@ -8,6 +8,7 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sandboxes.simulations.checks import Check, Finding, Source, exact, statistical, within
 from sandboxes.simulations.saga.calls import wait_s
@@ -112,12 +113,11 @@ def anomalies(result: SagaResult) -> set[str]:
     return {name for name, broken in found.items() if broken}
 
 
-def torn(result: SagaResult) -> np.ndarray:
+def torn(result: SagaResult) -> NDArray[np.bool_]:
     """Whether one step of an order was committed or confirmed and another undone or barred. Shape (orders,)."""
     tasks = result.tasks
     finished, undone = tasks["finished"] > 0, (tasks["undone"] > 0) | (tasks["cancelled"] > 0)
-    both: np.ndarray = finished.any(axis=1) & undone.any(axis=1)
-    return both
+    return np.asarray(finished.any(axis=1) & undone.any(axis=1))
 
 
 def crashed_everywhere(seed: int = 1, **changes: Any) -> Iterator[SagaResult]:
@@ -416,7 +416,8 @@ CRASH_CHECKS = (
     Check(
         "Two-phase commit blocks",
         "crashes tried",
-        "Participants that have voted hold their locks while the coordinator is down: here for 30 s, and until it has asked again and decided.",
+        "Participants that have voted hold their locks while the coordinator is down, here for 30 s, and then until it "
+        "has asked again and decided.",
         GRAY_LAMPORT,
         _blocked,
     ),

@@ -1,8 +1,8 @@
 """The saga without a coordinator: each service does its step when it hears that the one before is done, and says so.
 
 A service that cannot do its step says that, and the one before it undoes its own. Events come late, twice and out of
-order. A service with a memory looks there before it gives up, and marks what it gave up, so that no other copy of the event
-does it after all.
+order. A service with a memory looks there before it gives up, and marks what it gave up, so that no other copy of the
+event does it after all.
 """
 
 from __future__ import annotations

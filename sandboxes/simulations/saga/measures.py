@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.saga.model import SagaResult, has_coordinator
@@ -149,10 +150,10 @@ def double_charged(result: SagaResult) -> int:
     return int((result.orders["charged"] > 1).sum())
 
 
-def durations_s(result: SagaResult) -> np.ndarray:
+def durations_s(result: SagaResult) -> NDArray[np.float64]:
     """From arrival to end of the orders that committed or were rolled back, in the order of arrival."""
     over = result.orders[np.isin(result.orders["status"], (COMMITTED, ROLLED_BACK))]
-    lasted: np.ndarray = over["ended_s"] - over["arrival_s"]
+    lasted: NDArray[np.float64] = over["ended_s"] - over["arrival_s"]
     return lasted
 
 

@@ -1,9 +1,9 @@
 """Two-phase commit and Try-Confirm-Cancel: ask all, then tell all.
 
 Phase one asks every step at once to prepare, or to try. If all can, the decision is to commit, or confirm; if one
-cannot, it is to abort, or cancel. Phase two carries the decision out, and is repeated until everyone has heard it. The difference
-is what a yes costs: a participant of two-phase commit holds its locks until it hears the decision, while a try sets
-something aside in a transaction of its own and locks nothing but that.
+cannot, it is to abort, or cancel. Phase two carries the decision out, and is repeated until everyone has heard it. The
+difference is what a yes costs: a participant of two-phase commit holds its locks until it hears the decision, while a
+try sets something aside in a transaction of its own and locks nothing but that.
 """
 
 from __future__ import annotations
