@@ -22,6 +22,7 @@ CIRCUIT_BREAKER = Simulation(
     explain=measures.explain,
     requests=model.requests,
     max_requests=2_000_000,
+    folded=("Dependency details",),
     scenarios=(
         Scenario(
             "a-dead-dependency",
