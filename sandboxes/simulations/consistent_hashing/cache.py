@@ -144,14 +144,14 @@ def serve(
     """
     outcome = np.zeros(arrival_s.size, np.int8)
     waited_s = np.zeros(arrival_s.size)
-    reads = Reads(np.empty(arrival_s.size), np.empty(arrival_s.size, np.int32), np.zeros(2, np.int64), np.zeros(1))
+    reads = no_reads(arrival_s.size)
     where = np.full(before.shape, NOWHERE, np.int32)
     fill(caches, slots, where, before, newest_first)
     change = np.searchsorted(arrival_s, change_s)
-    _serve(caches, slots, where, before, arrival_s[:change], wanted, database, reads, outcome, waited_s)
-    _take_answers(caches, slots, where, before, reads, change_s)
+    play(caches, slots, where, before, arrival_s[:change], wanted, database, reads, outcome, waited_s)
+    take_answers(caches, slots, where, before, reads, change_s)
     where = moved(where, before, after)
-    _serve(
+    play(
         caches,
         slots,
         where,
@@ -167,7 +167,13 @@ def serve(
 
 
 @njit(cache=True)
-def _serve(
+def no_reads(most: int) -> Reads:
+    """Room for so many reads of the database."""
+    return Reads(np.empty(most), np.empty(most, np.int32), np.zeros(2, np.int64), np.zeros(1))
+
+
+@njit(cache=True)
+def play(
     caches: NDArray[np.int64],
     slots: NDArray[np.int32],
     where: NDArray[np.int32],
@@ -182,7 +188,7 @@ def _serve(
     """The requests of a time in which clients know the same nodes. What is not a hit is written into the last two."""
     for request in range(arrival_s.size):
         now_s, key = arrival_s[request], wanted[request]
-        _take_answers(caches, slots, where, placed, reads, now_s)
+        take_answers(caches, slots, where, placed, reads, now_s)
         if where[key, 0] != NOWHERE:
             use(caches, slots, where, placed, key)
             continue
@@ -199,7 +205,7 @@ def _serve(
 
 
 @njit(cache=True)
-def _take_answers(
+def take_answers(
     caches: NDArray[np.int64],
     slots: NDArray[np.int32],
     where: NDArray[np.int32],

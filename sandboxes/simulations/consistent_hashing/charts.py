@@ -25,15 +25,15 @@ DASHES = "6px,3px"
 
 
 def charts(result: ConsistentHashingResult) -> tuple[Chart, ...]:
-    """Where keys are and move, then time."""
+    """Where keys are; what the change did to the caches, over time; then node by node."""
     books = Books(result)
     edges_s = bin_edges_s(result)
     return (
         circle_chart(result),
-        load_chart(books),
-        moved_chart(books),
         hits_chart(books, edges_s),
         database_chart(books, edges_s),
+        moved_chart(books),
+        load_chart(books),
     )
 
 

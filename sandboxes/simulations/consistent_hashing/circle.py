@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -27,8 +26,10 @@ from sandboxes.simulations.spec import Chart, Overlay
 SAMPLED_KEYS = 300
 # More points than this would be a solid line.
 MOST_POINTS = 400
-MOST_STRIPES = 240
-RING, POINTS, KEYS, BASELINE = 1.0, 1.1, 0.82, 0.66
+MOST_STRIPES = 1500
+RING, POINTS = 1.0, 1.1
+# Keys stand on one of these circles, by their rank, so that neighbours do not hide each other.
+KEYS, BASELINE = (0.86, 0.78, 0.7), 0.56
 STEPS = 360
 # Where a key stands: on the same node as before, on one it had to move to, or on another for nothing.
 STAYED, HAD_TO, NEEDLESS = 0, 1, 2
@@ -42,13 +43,14 @@ FATES = (
 def circle_chart(result: ConsistentHashingResult) -> Chart:
     """Keys at their hashes, clockwise from the top, told apart by whether the change moved them."""
     turns, fates = sampled(result)
-    traces = [*_ring(result), *(_keys(turns, fates, fate) for fate in FATES)]
+    ring = widest_ring(result)
+    traces = [*_ring(result, ring), *(_keys(turns, fates, fate) for fate in FATES)]
     names = {code: words for code, words, *_ in FATES}
     served = result.before[: turns.size, 0].tolist(), result.after[: turns.size, 0].tolist()
     return Chart(
         name="circle",
         title="Round the circle of hashes",
-        note=_note(result, turns.size),
+        note=_note(result, ring, turns.size),
         figure=figure(traces, _equal_axes()),
         columns=("Key", "Place on the circle (%)", "Node before", "Node after", "What became of it"),
         rows=tuple(
@@ -58,7 +60,7 @@ def circle_chart(result: ConsistentHashingResult) -> Chart:
             )
         ),
         keys=tuple((words, colour) for code, words, colour, *_ in FATES if np.any(fates == code)),
-        height_px=330,
+        height_px=320,
         overlay=partial(_baseline, turns, fates),
     )
 
@@ -113,35 +115,37 @@ def _changed_node(result: ConsistentHashingResult) -> int:
     return result.params.nodes if result.params.change is Change.ADD else leaving(result.params)
 
 
-def _ring(result: ConsistentHashingResult) -> list[dict[str, Any]]:
+def _ring(result: ConsistentHashingResult, ring: Ring | None) -> list[dict[str, Any]]:
     """The whole circle, the arcs in two shades where they can be told apart, those of the node that came or went."""
-    whole = _arc_trace([(0.0, 1.0)], "line", 9, "the circle of hashes")
-    ring = widest_ring(result)
+    whole = _arc_trace(np.zeros(1), np.ones(1), "line", 9, "the circle of hashes")
     if ring is None:
         return [whole]
     ends, nodes = stretches(ring, bits(result))
     begins = np.roll(ends, 1)
     begins[0] -= 1
-    arcs = list(zip(begins.tolist(), ends.tolist(), strict=True))
     changed = _changed_node(result)
     traces = [whole]
     if ends.size <= MOST_STRIPES:
-        traces.append(_arc_trace(arcs[::2], "refused", 9, "arcs of nodes"))
+        traces.append(_arc_trace(begins[::2], ends[::2], "refused", 9, "arcs of nodes"))
     if changed >= 0:
-        mine = [arc for arc, node in zip(arcs, nodes.tolist(), strict=True) if node == changed]
+        mine = nodes == changed
         word = "the new node's" if result.params.change is Change.ADD else f"node {changed + 1}'s"
-        traces.append(_arc_trace(mine, "accent", 13, f"{word} arcs"))
+        traces.append(_arc_trace(begins[mine], ends[mine], "accent", 13, f"{word} arcs"))
     if ring.points.size - 1 <= MOST_POINTS:
         traces.append(_point_trace(ring, bits(result)))
     return traces
 
 
-def _arc_trace(arcs: Sequence[tuple[float, float]], colour: str, width: int, words: str) -> dict[str, Any]:
-    """Arcs from one place to another, in turns, with a gap between each two; as many corners as it takes."""
-    turns: list[float | None] = []
-    for begin, end in arcs:
-        corners = max(2, int((end - begin) * STEPS) + 1)
-        turns += [*np.linspace(begin, end, corners).tolist(), None]
+def _arc_trace(
+    begins: NDArray[np.float64], ends: NDArray[np.float64], colour: str, width: int, words: str
+) -> dict[str, Any]:
+    """Arcs from one place to another, in turns, with a gap behind each; as many corners as a smooth line takes."""
+    corners = np.maximum(2, ((ends - begins) * STEPS).astype(np.int64) + 1)
+    firsts = np.cumsum(corners + 1) - corners - 1
+    corner = np.arange((corners + 1).sum()) - np.repeat(firsts, corners + 1)
+    way = corner / np.repeat(corners - 1, corners + 1)
+    turns = np.repeat(begins, corners + 1) + way * np.repeat(ends - begins, corners + 1)
+    turns[way > 1] = np.nan
     x, y = _places(turns, RING)
     return {
         "type": "scatter",
@@ -155,8 +159,7 @@ def _arc_trace(arcs: Sequence[tuple[float, float]], colour: str, width: int, wor
 
 
 def _point_trace(ring: Ring, circle_bits: int) -> dict[str, Any]:
-    turns = (ring.points[:-1].astype(np.float64) / 2.0**circle_bits).tolist()
-    x, y = _places(turns, POINTS)
+    x, y = _places(ring.points[:-1].astype(np.float64) / 2.0**circle_bits, POINTS)
     return {
         "type": "scatter",
         "mode": "markers",
@@ -172,7 +175,7 @@ def _point_trace(ring: Ring, circle_bits: int) -> dict[str, Any]:
 def _keys(turns: NDArray[np.float64], fates: NDArray[np.int64], fate: tuple[int, str, str, str, int]) -> dict[str, Any]:
     code, words, colour, symbol, size = fate
     chosen = np.flatnonzero(fates == code)
-    x, y = _places(turns[chosen].tolist(), KEYS)
+    x, y = _places(turns[chosen], np.array(KEYS)[chosen % len(KEYS)])
     return {
         "type": "scatter",
         "mode": "markers",
@@ -187,7 +190,7 @@ def _keys(turns: NDArray[np.float64], fates: NDArray[np.int64], fate: tuple[int,
 
 def _baseline(turns: NDArray[np.float64], fates: NDArray[np.int64]) -> Overlay:
     """A baseline's moved keys, hollow, on a circle of their own inside."""
-    x, y = _places(turns[fates != STAYED].tolist(), BASELINE)
+    x, y = _places(turns[fates != STAYED], BASELINE)
     trace = {
         "type": "scatter",
         "mode": "markers",
@@ -200,12 +203,13 @@ def _baseline(turns: NDArray[np.float64], fates: NDArray[np.int64]) -> Overlay:
     return Overlay((trace,), keys=(("moved in the baseline, inside", "ink"),))
 
 
-def _places(turns: Sequence[float | None], radius: float) -> tuple[list[float | None], list[float | None]]:
-    """x and y of places on a circle, clockwise from the top; None stays None."""
-    angles = 2 * np.pi * np.array([np.nan if turn is None else turn for turn in turns], float)
-    places = np.stack([radius * np.sin(angles), radius * np.cos(angles)]).round(4)
-    x, y = ([None if np.isnan(value) else value for value in row] for row in places.tolist())
-    return x, y
+def _places(
+    turns: NDArray[np.float64], radius: float | NDArray[np.float64]
+) -> tuple[list[float | None], list[float | None]]:
+    """x and y of places on a circle, clockwise from the top; None where there is no number."""
+    angles = 2 * np.pi * turns
+    x, y = (radius * np.sin(angles)).round(4).tolist(), (radius * np.cos(angles)).round(4).tolist()
+    return [None if value != value else value for value in x], [None if value != value else value for value in y]
 
 
 def _equal_axes() -> dict[str, Any]:
@@ -219,9 +223,8 @@ def _equal_axes() -> dict[str, Any]:
     )
 
 
-def _note(result: ConsistentHashingResult, keys: int) -> str:
+def _note(result: ConsistentHashingResult, ring: Ring | None, keys: int) -> str:
     sample = f"the {keys} most popular keys at their hashes"
-    ring = widest_ring(result)
     if ring is None:
         return f"{sample}; this algorithm has no ring"
     points = f"{ring.points.size - 1:,} points"

@@ -11,7 +11,6 @@ from sandboxes.simulations.consistent_hashing.cache import FAILED, HIT
 from sandboxes.simulations.consistent_hashing.model import ConsistentHashingResult
 from sandboxes.simulations.consistent_hashing.params import Algorithm, Change
 from sandboxes.simulations.consistent_hashing.placement import key_hashes, leaving
-from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.spec import Better, Metric
 
 JUST_AFTER_S = 10
@@ -95,7 +94,7 @@ METRICS = (
         "time_to_recover_s",
         "Recovered after",
         "s",
-        f"Time from the change until a second had {BACK:.0%} of the hit ratio from before it, and no request failed.",
+        f"Time from the change to a second without failures and with {100 * BACK:.0f} % of the hit ratio from before.",
         Better.LOWER,
         undefined="never",
         headline=False,
@@ -221,7 +220,7 @@ def _moves(books: Books) -> list[str]:
     if params.change is Change.FAIL:
         return [_failure(books)]
     what = "A node was added" if params.change is Change.ADD else f"Node {leaving(params) + 1} was removed"
-    told = f"{what}: {_share(books.moved, params.keys)} of the keys moved, and {books.optimal:.1%} had to"
+    told = f"{what}: {_share(books.moved, params.keys)} of the keys moved, and {_percent(books.optimal)} had to"
     if not books.misplaced:
         where = "went to the new node" if params.change is Change.ADD else "had been on the node that left"
         return [f"{told}. All that moved {where}." if books.moved else f"{told}."]
@@ -258,7 +257,7 @@ def _caches(books: Books) -> list[str]:
     if before is None or after is None:
         return ["Too few requests came to say what the caches did."]
     span_s = min(JUST_AFTER_S, params.after_s)
-    told = f"Caches answered {before:.1%} of requests before, and {after:.1%} in the {span_s:g} s after."
+    told = f"Caches answered {_percent(before)} of requests before, and {_percent(after)} in the {span_s:g} s after."
     peak = f"In its busiest second the database was asked for {_counted(database_peak(books), 'read')}"
     capacity = f"it can do {params.database_capacity_per_s:,.0f}"
     if not books.failed:
@@ -270,12 +269,17 @@ def _share(keys: int, of: int) -> str:
     """A share in per cent, never rounded to none or all."""
     if not keys:
         return "none"
-    return f"{keys / of:.1%}" if keys / of >= 0.0005 else _counted(keys, "key")
+    return _percent(keys / of) if keys / of >= 0.0005 else _counted(keys, "key")
+
+
+def _percent(share: float) -> str:
+    """In per cent, never rounded to none or all."""
+    if 0 < share < 0.0005:
+        return "less than 0.1 %"
+    if 0.9995 <= share < 1:
+        return "more than 99.9 %"
+    return f"{100 * share:.1f} %"
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s" if number else f"no {noun}s"
-
-
-def _long(seconds: float) -> str:
-    return " ".join(duration(seconds))

@@ -78,13 +78,13 @@ def run(params: ConsistentHashingParams, seed: int) -> ConsistentHashingResult:
     The same arguments give the same result, bit for bit; two settings face the same traffic. Raises ValueError for a
     seed out of range.
     """
-    arrivals, choices, ages = streams(seed, "arrivals", "choices", "ages")
+    arrivals, choices = streams(seed, "arrivals", "choices", "ages")[:2]
     with np.errstate(over="ignore"):
         known, before, after = placements(params, seed)
         popularity = zipf(params.keys, params.zipf_alpha)
         arrival_s = moments(arrivals, params.request_rate_per_s, params.before_s + params.after_s)
         wanted = drawn(np.cumsum(popularity), choices.random(arrival_s.size))
-        newest_first = np.argsort(ages.standard_exponential(params.keys) / popularity)
+        newest_first = most_recent(popularity, seed)
         outcome, waited_s = traffic(params, before, after, newest_first, arrival_s, wanted)
     return ConsistentHashingResult(
         params=params,
@@ -165,6 +165,16 @@ def drawn(cumulative: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDAr
     return found
 
 
+def most_recent(popularity: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
+    """The keys in the order of their last request before the run, the latest first. Shape (keys,).
+
+    Under requests for ever, the time since a key's last one is exponential, and an LRU cache holds the latest: this is
+    a warm cache without the warming.
+    """
+    ages = streams(seed, "arrivals", "choices", "ages")[2]
+    return np.argsort(ages.standard_exponential(popularity.size) / popularity)
+
+
 def traffic(
     params: ConsistentHashingParams,
     before: NDArray[np.int16],
@@ -182,6 +192,14 @@ def traffic(
     )
     outcome, waited_s = serve(caches, slots, before, after, newest_first, params.before_s, arrival_s, wanted, database)
     return outcome, np.where(outcome == HIT, HIT_S, waited_s)
+
+
+def database(params: ConsistentHashingParams) -> Database:
+    return Database(
+        read_s=1 / params.database_capacity_per_s,
+        latency_s=params.database_latency_ms / 1000,
+        longest_wait_s=params.longest_wait_s,
+    )
 
 
 def cache_sizes(

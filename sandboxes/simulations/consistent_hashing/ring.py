@@ -147,7 +147,7 @@ def place_with_bounds(
 
 
 @njit(cache=True)
-def follow(ring: Ring, at: int, nodes: NDArray[np.int16], copies: int) -> None:
+def follow(ring: Ring, at: np.int64, nodes: NDArray[np.int16], copies: int) -> None:
     """Fill in the nodes after the first: the next ones clockwise from the point `at` that are not there yet."""
     found, last = 1, ring.points.size - 1
     while found < copies:
