@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sandboxes.simulations.circuit_breaker import charts, checks, measures, model, params, replay
+from sandboxes.simulations.saga import charts as saga_charts
+from sandboxes.simulations.saga import checks as saga_checks
+from sandboxes.simulations.saga import measures as saga_measures
+from sandboxes.simulations.saga import model as saga_model
+from sandboxes.simulations.saga import params as saga_params
 from sandboxes.simulations.spec import Scenario, Simulation, SweepIdea
 
 CIRCUIT_BREAKER = Simulation(
@@ -153,7 +158,25 @@ CIRCUIT_BREAKER = Simulation(
     replay=replay.replay,
 )
 
-CATALOGUE: tuple[Simulation[Any, Any], ...] = (CIRCUIT_BREAKER,)
+SAGA = Simulation(
+    slug="saga",
+    title="Saga",
+    category="Transactions",
+    summary="An order is many steps at many services. See what is undone when one fails, and what breaks without care.",
+    version=1,
+    model=saga_model,
+    params=saga_params.SagaParams,
+    run=saga_model.run,
+    metrics=saga_measures.METRICS,
+    measure=saga_measures.measure,
+    charts=saga_charts.charts,
+    explain=saga_measures.explain,
+    requests=saga_model.requests,
+    max_requests=100_000,
+    checks=saga_checks.CHECKS,
+)
+
+CATALOGUE: tuple[Simulation[Any, Any], ...] = (CIRCUIT_BREAKER, SAGA)
 
 
 class UnknownSimulationError(KeyError):
