@@ -11,6 +11,11 @@ from sandboxes.simulations.consistent_hashing import measures as hashing_measure
 from sandboxes.simulations.consistent_hashing import model as hashing_model
 from sandboxes.simulations.consistent_hashing import params as hashing_params
 from sandboxes.simulations.consistent_hashing import replay as hashing_replay
+from sandboxes.simulations.saga import charts as saga_charts
+from sandboxes.simulations.saga import checks as saga_checks
+from sandboxes.simulations.saga import measures as saga_measures
+from sandboxes.simulations.saga import model as saga_model
+from sandboxes.simulations.saga import params as saga_params
 from sandboxes.simulations.spec import Scenario, Simulation, SweepIdea
 
 CIRCUIT_BREAKER = Simulation(
@@ -257,7 +262,26 @@ CONSISTENT_HASHING = Simulation(
     replay=hashing_replay.replay,
 )
 
-CATALOGUE: tuple[Simulation[Any, Any], ...] = (CIRCUIT_BREAKER, CONSISTENT_HASHING)
+
+SAGA = Simulation(
+    slug="saga",
+    title="Saga",
+    category="Transactions",
+    summary="An order is many steps at many services. See what is undone when one fails, and what breaks without care.",
+    version=1,
+    model=saga_model,
+    params=saga_params.SagaParams,
+    run=saga_model.run,
+    metrics=saga_measures.METRICS,
+    measure=saga_measures.measure,
+    charts=saga_charts.charts,
+    explain=saga_measures.explain,
+    requests=saga_model.requests,
+    max_requests=100_000,
+    checks=saga_checks.CHECKS,
+)
+
+CATALOGUE: tuple[Simulation[Any, Any], ...] = (CIRCUIT_BREAKER, CONSISTENT_HASHING, SAGA)
 
 
 class UnknownSimulationError(KeyError):

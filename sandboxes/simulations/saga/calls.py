@@ -18,6 +18,8 @@ from sandboxes.simulations.saga.world import (
     FAILED,
     FINISH,
     FORWARD,
+    HEARD,
+    NONE_YET,
     PERSISTENT,
     PIVOT_ORDERING,
     REFUSED,
@@ -36,7 +38,7 @@ from sandboxes.simulations.saga.world import (
 @njit(cache=True)
 def attempt(rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int) -> None:
     """Send a call. Its luck is drawn by its number, so it is settled here when who will hear what."""
-    note(world, order, SENT, step, direction, number, 0)
+    note(world, order, SENT, step, direction, number, HEARD)
     verdict = luck(rules, world, order, step, direction, number)
     latency_s = rules["median_s"][step] * np.exp(rules["sigma"] * normal(rules, order, step, direction, number))
     if verdict != UNKNOWN and latency_s <= rules["step_timeout_s"]:
@@ -45,7 +47,7 @@ def attempt(rules: Rules, world: World, order: int, step: int, direction: int, n
     soon(world, rules["step_timeout_s"], ANSWERS, order, step, direction, number, tries, UNKNOWN)
     lost = uniform(rules, UNSEEN, order, step, direction, number) >= rules["timeout_effect"]
     if verdict == DONE or (verdict == UNKNOWN and not lost):
-        soon(world, latency_s, WORKS, order, step, direction, number, 0, DONE)
+        soon(world, latency_s, WORKS, order, step, direction, number, NONE_YET, DONE)
 
 
 @njit(cache=True)
@@ -110,7 +112,7 @@ def may_retry(rules: Rules, world: World, order: int, step: int, direction: int,
 def later(rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int) -> None:
     """Try again after a wait; `tries` counts the retries so far."""
     pause_s = wait_s(rules, order, step, direction, number, tries + 1)
-    soon(world, pause_s, SENDS, order, step, direction, number, tries + 1, 0)
+    soon(world, pause_s, SENDS, order, step, direction, number, tries + 1, DONE)
 
 
 @njit(cache=True)

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from sandboxes.simulations.saga.codes import codes
+
 # What a draw is for; each has a sequence of its own.
-VERDICT, LATENCY, ANGLE, UNSEEN, JITTER, DELAY, DUPLICATE, HELD_UP = range(8)
+VERDICT, LATENCY, ANGLE, UNSEEN, JITTER, DELAY, DUPLICATE, HELD_UP = codes(8)
 
 WORD = 0xFFFFFFFF
 

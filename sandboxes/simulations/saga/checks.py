@@ -26,6 +26,7 @@ from sandboxes.simulations.saga.world import (
     FINISH,
     FORGOTTEN,
     FORWARD,
+    HEARD,
     PAYMENT,
     REFUSED,
     REPEATED,
@@ -232,7 +233,7 @@ def _tcc_words() -> Finding:
     for calls in ((FORWARD, BACK, BACK), (BACK, BACK, FORWARD), (FORWARD, FORWARD, FINISH, FINISH)):
         params = saga_params(**{**CALM, "orders": 1, "protocol": "tcc"})
         row, world = prepared(params, 1)
-        heard += [words[work(row, world, 0, PAYMENT, direction, 1, True)] for direction in calls]
+        heard += [words[work(row, world, 0, PAYMENT, direction, 1, HEARD)] for direction in calls]
         heard.append(f"held {int(world.orders['held'][0])}")
     return exact(
         (

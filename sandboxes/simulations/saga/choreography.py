@@ -21,6 +21,9 @@ from sandboxes.simulations.saga.world import (
     DONE,
     EMPTY,
     FORWARD,
+    HEARD,
+    NONE_YET,
+    PAYMENT,
     PUBLISHED,
     REPEATED,
     ROLLED_BACK,
@@ -28,6 +31,7 @@ from sandboxes.simulations.saga.world import (
     STARTED,
     STUCK,
     UNKNOWN,
+    WHOLE,
     Rules,
     World,
     end,
@@ -43,15 +47,15 @@ HELD_UP_FOR_DELAYS = 100
 @njit(cache=True)
 def start(rules: Rules, world: World, order: int) -> None:
     world.orders[order]["status"] = RUNNING
-    note(world, order, STARTED, -1, FORWARD, 0, 0)
-    publish(rules, world, order, 0, FORWARD)
+    note(world, order, STARTED, WHOLE, FORWARD, NONE_YET, HEARD)
+    publish(rules, world, order, PAYMENT, FORWARD)
 
 
 @njit(cache=True)
 def publish(rules: Rules, world: World, order: int, step: int, direction: int) -> None:
     """Say that it is this step's turn, forward or back. The event is delivered at least once."""
     task = world.tasks[order * rules["steps"] + step]
-    note(world, order, PUBLISHED, step, direction, 0, 0)
+    note(world, order, PUBLISHED, step, direction, NONE_YET, HEARD)
     number = task["events"]
     twice = uniform(rules, DUPLICATE, order, step, direction, number) < rules["event_duplicate"]
     for _ in range(2 if twice and number < MOST_EVENTS else 1):
@@ -60,14 +64,14 @@ def publish(rules: Rules, world: World, order: int, step: int, direction: int) -
         delay_s = -np.log(uniform(rules, DELAY, order, step, direction, number)) * rules["event_delay_s"]
         if uniform(rules, HELD_UP, order, step, direction, number) < rules["event_held_up"]:
             delay_s += HELD_UP_FOR_DELAYS * rules["event_delay_s"]
-        soon(world, delay_s, DELIVERS, order, step, direction, number, 0, 0)
+        soon(world, delay_s, DELIVERS, order, step, direction, number, NONE_YET, DONE)
 
 
 @njit(cache=True)
 def delivered(rules: Rules, world: World, order: int, step: int, direction: int, number: int) -> None:
     """An event has come: do the step. Each copy is worked on by itself."""
-    note(world, order, DELIVERED, step, direction, number, 0)
-    try_step(rules, world, order, step, direction, 0)
+    note(world, order, DELIVERED, step, direction, number, HEARD)
+    try_step(rules, world, order, step, direction, NONE_YET)
 
 
 @njit(cache=True)
@@ -114,7 +118,7 @@ def _gave_up(rules: Rules, world: World, order: int, step: int) -> None:
         # Another attempt, or another copy of the event, has done it.
         _succeeded(rules, world, order, step, FORWARD)
         return
-    note(world, order, DECIDED, step, BACK, 0, 0)
+    note(world, order, DECIDED, step, BACK, NONE_YET, HEARD)
     undo_own = not rules["idempotent"] and task["unknown"] > 0
     if rules["idempotent"]:
         task["cancelled"] = 1

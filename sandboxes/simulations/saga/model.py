@@ -57,13 +57,17 @@ from sandboxes.simulations.saga.world import (
     ENTRY,
     FORGOTTEN,
     FORWARD,
+    HEARD,
     INVENTORY,
     ITEM,
     LOCK_TIMED_OUT,
     LOCK_TIMES_OUT,
     NO_ISOLATION,
+    NOBODY,
+    NONE_YET,
     ORCHESTRATION,
     ORDER,
+    PAYMENT,
     PIVOT_ORDERING,
     REFUSED,
     RESUMED,
@@ -78,12 +82,14 @@ from sandboxes.simulations.saga.world import (
     TCC,
     TOTALS,
     TWO_PHASE_COMMIT,
+    UNHEARD,
     WAITS,
+    WHOLE,
     WORKS,
     Rows,
     Rules,
     World,
-    item_of,
+    about,
     note,
 )
 from sandboxes.simulations.streams import streams
@@ -137,9 +143,9 @@ def run_with_crash_at(params: SagaParams, seed: int, event: int, after_logging: 
     rule, world = prepared(params, seed)
     crashes_s = crash_moments_s(params)
     for number, crash_s in enumerate(crashes_s):
-        push(world.agenda, crash_s, item_of(CRASHES, number, 0, 0, 0, 0, 0))
+        push(world.agenda, crash_s, about(CRASHES, number))
     if params.orders:
-        push(world.agenda, float(world.orders["arrival_s"][0]), item_of(ARRIVES, 0, 0, 0, 0, 0, 0))
+        push(world.agenda, float(world.orders["arrival_s"][0]), about(ARRIVES, 0))
     while not play(rule, world, event, after_logging):
         world = with_more_room(world)
     close_locks(world)
@@ -319,8 +325,8 @@ def happen(
     if what == ANSWERS:
         _answer(rules, world, order, step, direction, number, tries, verdict)
     elif what == WORKS:
-        result = work(rules, world, order, step, direction, number, False)
-        note(world, order, result, step, direction, number, 1)
+        result = work(rules, world, order, step, direction, number, UNHEARD)
+        note(world, order, result, step, direction, number, UNHEARD)
     elif what == SENDS:
         _send_again(rules, world, order, step, direction, number, tries)
     elif what == DELIVERS:
@@ -341,8 +347,8 @@ def crash(rules: Rules, world: World) -> None:
     if not world.totals["up"]:
         return
     world.totals["up"] = 0
-    note(world, -1, CRASHED, -1, 0, 0, 0)
-    push(world.agenda, world.totals["now_s"] + rules["down_s"], item_of(RESUMES, 0, 0, 0, 0, 0, 0))
+    note(world, NOBODY, CRASHED, WHOLE, FORWARD, NONE_YET, HEARD)
+    push(world.agenda, world.totals["now_s"] + rules["down_s"], about(RESUMES, PAYMENT))
     if rules["durable"]:
         return
     for order in range(world.orders.size):
@@ -356,7 +362,7 @@ def crash(rules: Rules, world: World) -> None:
 def _resume(rules: Rules, world: World) -> None:
     """Take up the orders under way, then those that came while nobody was there."""
     world.totals["up"] = 1
-    note(world, -1, RESUMED, -1, 0, 0, 0)
+    note(world, NOBODY, RESUMED, WHOLE, FORWARD, NONE_YET, HEARD)
     for order in range(world.orders.size):
         if world.orders[order]["status"] == RUNNING:
             if rules["protocol"] == SAGA:
@@ -372,7 +378,7 @@ def _resume(rules: Rules, world: World) -> None:
 @njit(cache=True)
 def _arrive(rules: Rules, world: World, order: int) -> None:
     if order + 1 < world.orders.size:
-        push(world.agenda, world.orders[order + 1]["arrival_s"], item_of(ARRIVES, order + 1, 0, 0, 0, 0, 0))
+        push(world.agenda, world.orders[order + 1]["arrival_s"], about(ARRIVES, order + 1))
     if world.totals["up"]:
         _start(rules, world, order)
 
@@ -395,10 +401,10 @@ def _answer(
     heard = _listens(rules, world, order, step, direction, number)
     result = verdict
     if verdict == DONE:
-        result = work(rules, world, order, step, direction, number, True)
+        result = work(rules, world, order, step, direction, number, HEARD)
     elif verdict == REFUSED and direction == FORWARD:
         result = refuse(rules, world, order, step)
-    note(world, order, result, step, direction, number, not heard)
+    note(world, order, result, step, direction, number, HEARD if heard else UNHEARD)
     if heard and result != WAITS:
         _tell(rules, world, order, step, direction, number, tries, result)
 
@@ -443,7 +449,7 @@ def _lock_timeout(rules: Rules, world: World, order: int, number: int) -> None:
     _, _, _, _, asked, _, _ = taken_apart(row["lock_event"])
     vote_no(world, order, world.tasks[order * rules["steps"] + INVENTORY])
     heard = _listens(rules, world, order, INVENTORY, FORWARD, asked)
-    note(world, order, LOCK_TIMED_OUT, INVENTORY, FORWARD, asked, not heard)
+    note(world, order, LOCK_TIMED_OUT, INVENTORY, FORWARD, asked, HEARD if heard else UNHEARD)
     if heard:
         two_phase.answered(rules, world, order, INVENTORY, FORWARD, asked, LOCK_TIMED_OUT)
 

@@ -16,12 +16,16 @@ from sandboxes.simulations.saga.world import (
     DONE,
     EMPTY,
     FORWARD,
+    HEARD,
+    NONE_YET,
+    PAYMENT,
     REPEATED,
     ROLLED_BACK,
     RUNNING,
     STARTED,
     STUCK,
     UNKNOWN,
+    WHOLE,
     Rules,
     World,
     end,
@@ -32,8 +36,8 @@ from sandboxes.simulations.saga.world import (
 @njit(cache=True)
 def start(rules: Rules, world: World, order: int) -> None:
     world.orders[order]["status"] = RUNNING
-    note(world, order, STARTED, -1, FORWARD, 0, 0)
-    call(rules, world, order, 0, FORWARD, 0)
+    note(world, order, STARTED, WHOLE, FORWARD, NONE_YET, HEARD)
+    call(rules, world, order, PAYMENT, FORWARD, NONE_YET)
 
 
 @njit(cache=True)
@@ -89,19 +93,19 @@ def _succeeded(rules: Rules, world: World, order: int, step: int, direction: int
     if direction == BACK and step == 0:
         end(world, order, ROLLED_BACK)
     elif direction == BACK:
-        call(rules, world, order, step - 1, BACK, 0)
+        call(rules, world, order, step - 1, BACK, NONE_YET)
     elif step == rules["steps"] - 1:
         end(world, order, COMMITTED)
     else:
-        call(rules, world, order, step + 1, FORWARD, 0)
+        call(rules, world, order, step + 1, FORWARD, NONE_YET)
 
 
 @njit(cache=True)
 def _turn_back(rules: Rules, world: World, order: int, step: int) -> None:
     """Undo what was done, the last first. A step whose outcome is unknown is undone too: it may have been done."""
-    note(world, order, DECIDED, step, BACK, 0, 0)
+    note(world, order, DECIDED, step, BACK, NONE_YET, HEARD)
     unknown = world.tasks[order * rules["steps"] + step]["unknown"]
     if not unknown and step == 0:
         end(world, order, ROLLED_BACK)
     else:
-        call(rules, world, order, step if unknown else step - 1, BACK, 0)
+        call(rules, world, order, step if unknown else step - 1, BACK, NONE_YET)

@@ -18,8 +18,10 @@ from sandboxes.simulations.saga.world import (
     DONE,
     EMPTY,
     FORWARD,
+    HEARD,
     INVENTORY,
     LOCK_TIMES_OUT,
+    NONE_YET,
     PAYMENT,
     PIVOT_ORDERING,
     REFUSED,
@@ -41,8 +43,8 @@ from sandboxes.simulations.saga.world import (
 
 
 @njit(cache=True)
-def work(rules: Rules, world: World, order: int, step: int, direction: int, attempt: int, answered: bool) -> int:
-    """Do what a call asks for, and say what came of it. `answered` tells whether its caller still listens."""
+def work(rules: Rules, world: World, order: int, step: int, direction: int, attempt: int, heard: int) -> int:
+    """Do what a call asks for, and say what came of it. `heard` is HEARD or UNHEARD."""
     task = world.tasks[order * rules["steps"] + step]
     if rules["idempotent"]:
         remembered = _remembered(task, direction)
@@ -51,7 +53,7 @@ def work(rules: Rules, world: World, order: int, step: int, direction: int, atte
                 release_row(world, order)
             return remembered
     needs_row = direction == FORWARD and step == INVENTORY and rules["protocol"] == TWO_PHASE_COMMIT
-    if needs_row and not _has_row(rules, world, order, attempt, answered):
+    if needs_row and not _has_row(rules, world, order, attempt, heard):
         return WAITS
     result = _effect(rules, world, order, step, direction)
     if result == DONE:
@@ -188,7 +190,7 @@ def _give_back(world: World, item: Row, row: Row) -> None:
 
 
 @njit(cache=True)
-def _has_row(rules: Rules, world: World, order: int, attempt: int, answered: bool) -> bool:
+def _has_row(rules: Rules, world: World, order: int, attempt: int, heard: int) -> bool:
     """Whether the order has its item's row for itself; if not it stands in the queue from now on."""
     row = world.orders[order]
     item = world.items[row["item"]]
@@ -198,9 +200,9 @@ def _has_row(rules: Rules, world: World, order: int, attempt: int, answered: boo
         item["holder"] = order + 1
         lock(world, row)
         return True
-    if answered or row["locked"] == 0:
-        what = ANSWERS if answered else WORKS
-        row["lock_event"] = item_of(what, order, INVENTORY, FORWARD, attempt, 0, DONE)
+    if heard == HEARD or row["locked"] == 0:
+        what = ANSWERS if heard == HEARD else WORKS
+        row["lock_event"] = item_of(what, order, INVENTORY, FORWARD, attempt, NONE_YET, DONE)
     if row["locked"] == 0:
         row["locked"] = 1
         row["next"] = 0
@@ -209,7 +211,7 @@ def _has_row(rules: Rules, world: World, order: int, attempt: int, answered: boo
         else:
             world.orders[item["last"] - 1]["next"] = order + 1
         item["last"] = order + 1
-        soon(world, rules["lock_timeout_s"], LOCK_TIMES_OUT, order, INVENTORY, FORWARD, attempt, 0, 0)
+        soon(world, rules["lock_timeout_s"], LOCK_TIMES_OUT, order, INVENTORY, FORWARD, attempt, NONE_YET, DONE)
     return False
 
 

@@ -19,11 +19,14 @@ from sandboxes.simulations.saga.world import (
     EMPTY,
     FINISH,
     FORWARD,
+    HEARD,
+    NONE_YET,
     REPEATED,
     ROLLED_BACK,
     RUNNING,
     STARTED,
     STUCK,
+    WHOLE,
     Rules,
     World,
     end,
@@ -34,7 +37,7 @@ from sandboxes.simulations.saga.world import (
 @njit(cache=True)
 def start(rules: Rules, world: World, order: int) -> None:
     world.orders[order]["status"] = RUNNING
-    note(world, order, STARTED, -1, FORWARD, 0, 0)
+    note(world, order, STARTED, WHOLE, FORWARD, NONE_YET, HEARD)
     _phase(rules, world, order, FORWARD)
 
 
@@ -61,7 +64,7 @@ def answered(rules: Rules, world: World, order: int, step: int, direction: int, 
         if row["pending"] == 0:
             _phase_is_over(rules, world, order, direction)
     elif direction == FORWARD:
-        note(world, order, DECIDED, step, BACK, 0, 0)
+        note(world, order, DECIDED, step, BACK, NONE_YET, HEARD)
         _phase(rules, world, order, BACK)
     else:
         end(world, order, STUCK)
@@ -79,7 +82,7 @@ def resume(rules: Rules, world: World, order: int) -> None:
 @njit(cache=True)
 def _phase_is_over(rules: Rules, world: World, order: int, direction: int) -> None:
     if direction == FORWARD:
-        note(world, order, DECIDED, -1, FINISH, 0, 0)
+        note(world, order, DECIDED, WHOLE, FINISH, NONE_YET, HEARD)
         _phase(rules, world, order, FINISH)
     else:
         end(world, order, COMMITTED if direction == FINISH else ROLLED_BACK)
@@ -90,4 +93,4 @@ def _phase(rules: Rules, world: World, order: int, direction: int) -> None:
     row = world.orders[order]
     row["direction"], row["pending"] = direction, rules["steps"]
     for step in range(rules["steps"]):
-        call(rules, world, order, step, direction, 0)
+        call(rules, world, order, step, direction, NONE_YET)

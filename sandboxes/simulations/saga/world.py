@@ -13,14 +13,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from sandboxes.simulations.agenda import Agenda, push
+from sandboxes.simulations.saga.codes import codes
 from sandboxes.simulations.saga.params import MOST_STEPS
 
-SAGA, TWO_PHASE_COMMIT, TCC = 0, 1, 2
-ORCHESTRATION, CHOREOGRAPHY = 0, 1
-NO_ISOLATION, SEMANTIC_LOCK, PIVOT_ORDERING = 0, 1, 2
+SAGA, TWO_PHASE_COMMIT, TCC = codes(3)
+ORCHESTRATION, CHOREOGRAPHY = codes(2)
+NO_ISOLATION, SEMANTIC_LOCK, PIVOT_ORDERING = codes(3)
 
 # The steps that have to do with money and stock; the ones after them have no counter that could go wrong.
-PAYMENT, INVENTORY, CONFIRM = 0, 1, 2
+PAYMENT, INVENTORY, CONFIRM = codes(3)
 NAMES = (
     "reserve payment",
     "reserve inventory",
@@ -33,22 +34,24 @@ NAMES = (
 )
 
 # Which way a call goes: T of a saga, prepare, try · C of a saga, abort, cancel · commit, confirm.
-FORWARD, BACK, FINISH = 0, 1, 2
+FORWARD, BACK, FINISH = codes(3)
 
 # What became of an order.
-COMING, RUNNING, COMMITTED, ROLLED_BACK, STUCK, FORGOTTEN = range(6)
+COMING, RUNNING, COMMITTED, ROLLED_BACK, STUCK, FORGOTTEN = codes(6)
 
 # What the log tells. The first ones are also what an attempt can come to.
-DONE, REFUSED, FAILED, UNKNOWN, REPEATED, SOLD_OUT, EMPTY, BLOCKED, WAITS = range(9)
-SENT, STARTED, PUBLISHED, DELIVERED, DECIDED, LOCK_TIMED_OUT = range(9, 15)
-ENDED, CRASHED, RESUMED = 15, 16, 17
+DONE, REFUSED, FAILED, UNKNOWN, REPEATED, SOLD_OUT, EMPTY, BLOCKED, WAITS = codes(9)
+SENT, STARTED, PUBLISHED, DELIVERED, DECIDED, LOCK_TIMED_OUT, ENDED, CRASHED, RESUMED = codes(9, 9)
+# A line about no order, or no step; no attempt, no retry yet; whether the caller learns of it.
+NOBODY, WHOLE = codes(1, -1) * 2
+NONE_YET = codes(1)[0]
+HEARD, UNHEARD = codes(2)
 
 # What an agenda's item is about.
-ARRIVES, SENDS, ANSWERS, WORKS, DELIVERS, LOCK_TIMES_OUT, CRASHES, RESUMES = range(8)
+ARRIVES, SENDS, ANSWERS, WORKS, DELIVERS, LOCK_TIMES_OUT, CRASHES, RESUMES = codes(8)
 
 # A call that must come through in the end is retried this often before a person is asked.
 PERSISTENT = 50
-LARGEST_ORDER = 1 << 20
 
 
 # The parameters in the kernel's terms; rates are fractions, and arrays are by step.
@@ -201,6 +204,12 @@ def item_of(what: int, order: int, step: int, direction: int, attempt: int, trie
 
 
 @njit(cache=True)
+def about(what: int, order: int) -> int:
+    """An agenda's item about an order as a whole."""
+    return item_of(what, order, PAYMENT, FORWARD, NONE_YET, NONE_YET, DONE)
+
+
+@njit(cache=True)
 def soon(
     world: World, in_s: float, what: int, order: int, step: int, direction: int, attempt: int, tries: int, verdict: int
 ) -> None:
@@ -219,7 +228,7 @@ def end(world: World, order: int, status: int) -> None:
     row["ended_s"] = world.totals["now_s"]
     if status == COMMITTED:
         unlock(world, row)
-    note(world, order, ENDED, -1, 0, status, 0)
+    note(world, order, ENDED, WHOLE, FORWARD, status, HEARD)
 
 
 @njit(cache=True)
