@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sandboxes.simulations.saga.model import SagaResult
 from sandboxes.simulations.saga.world import (
@@ -59,7 +60,22 @@ def most_telling(result: SagaResult) -> int:
     still fits a picture."""
     orders = result.orders
     lines = np.bincount(result.log["order"][result.log["order"] >= 0], minlength=orders.size)
-    wrong = (orders["charged"] > 1) | (result.lost_eur > 0)
-    interest = 4 * wrong + 2 * (orders["status"] == STUCK) + (orders["status"] == ROLLED_BACK) * (orders["undone"] > 0)
+    wrong = (orders["charged"] > 1) | (result.lost_eur > 0) | last_of_the_oversold(result)
+    undone = (orders["status"] == ROLLED_BACK) & (orders["undone"] > 0)
+    crashed = np.zeros(orders.size, np.bool_)
+    for crash_s in result.crashes_s:
+        crashed |= (orders["arrival_s"] < crash_s) & (orders["ended_s"] > crash_s)
+    interest = 8 * wrong + 4 * (orders["status"] == STUCK) + 2 * crashed + undone
     fits = lines <= MOST_LINES
     return int(np.lexsort((-np.arange(orders.size), lines * fits, interest, fits))[-1])
+
+
+def last_of_the_oversold(result: SagaResult) -> NDArray[np.bool_]:
+    """For each item that was sold too often, the order with a unit that came last. Shape (orders,)."""
+    orders = result.orders
+    holds = np.flatnonzero(orders["units"] > 0)
+    claims = np.bincount(orders["item"][holds], minlength=result.params.items)
+    last = np.zeros(orders.size, np.bool_)
+    for item in np.flatnonzero(claims > result.params.stock_per_item):
+        last[holds[orders["item"][holds] == item][-1]] = True
+    return last

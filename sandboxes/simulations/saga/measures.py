@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandboxes.simulations.quantities import duration
-from sandboxes.simulations.saga.model import SagaResult, has_coordinator
+from sandboxes.simulations.saga.model import SagaResult
 from sandboxes.simulations.saga.params import Isolation, Protocol
 from sandboxes.simulations.saga.world import COMMITTED, FORGOTTEN, ROLLED_BACK, SOLD_OUT, STUCK
 from sandboxes.simulations.spec import Better, Metric
@@ -178,16 +178,18 @@ def sold_out(result: SagaResult) -> int:
 def _ended(result: SagaResult) -> str:
     committed, rolled_back = count(result, COMMITTED), count(result, ROLLED_BACK)
     p50_s, _ = percentiles_s(result, 50, 99)
-    typical = f", half of them within {_long(p50_s)}" if p50_s is not None and committed + rolled_back > 1 else ""
+    if result.orders.size == 1:
+        return f"The one order {'committed' if committed else 'was rolled back' if rolled_back else 'did not end'}."
+    typical = f" Half of those were over within {_long(p50_s)}." if p50_s is not None else ""
     return (
         f"Of {orders_of(result.orders.size)} {committed:,} committed and {rolled_back:,} "
-        f"{'was' if rolled_back == 1 else 'were'} rolled back{typical}."
+        f"{'was' if rolled_back == 1 else 'were'} rolled back.{typical}"
     )
 
 
 def _undone(result: SagaResult) -> str:
     undone, short = int(result.orders["undone"].sum()), sold_out(result)
-    because = f" {orders_of(short).capitalize()} found the item sold out." if short else ""
+    because = f" {orders_of(short)} found the item sold out." if short else ""
     if not undone:
         return f"No step had to be undone.{because}"
     return f"{undone:,} {'step' if undone == 1 else 'steps'} had to be undone.{because}"
@@ -196,12 +198,19 @@ def _undone(result: SagaResult) -> str:
 def _left(result: SagaResult) -> str:
     stuck, forgotten = count(result, STUCK), count(result, FORGOTTEN)
     said = []
+    if result.crashes_s:
+        each = " each time" if len(result.crashes_s) > 1 else ""
+        times = {1: "once", 2: "twice"}.get(len(result.crashes_s), f"{len(result.crashes_s)} times")
+        said.append(f"The coordinator died {times} and was down for {_long(result.params.down_s)}{each}.")
     if stuck:
-        said.append(f"{orders_of(stuck).capitalize()} could not be carried on by program and wait for a person.")
+        waits = "waits" if stuck == 1 else "wait"
+        said.append(f"{orders_of(stuck)} could not be carried on by program and {waits} for a person.")
     if forgotten and result.params.protocol is Protocol.TWO_PHASE_COMMIT:
-        said.append(f"{orders_of(forgotten).capitalize()} stay in doubt for ever: the log with their decision is gone.")
+        stays = "stays" if forgotten == 1 else "stay"
+        said.append(f"{orders_of(forgotten)} {stays} in doubt for ever, for the coordinator's log is gone.")
     elif forgotten:
-        said.append(f"{orders_of(forgotten).capitalize()} were forgotten when the coordinator lost its memory.")
+        was = "was" if forgotten == 1 else "were"
+        said.append(f"{orders_of(forgotten)} {was} forgotten, for the coordinator's log is gone.")
     return " ".join(said)
 
 
@@ -211,11 +220,9 @@ def _wrong(result: SagaResult) -> str:
         return "No invariant was broken."
     said = []
     if over:
-        said.append(f"{orders_of(over).capitalize()} got a unit that did not exist{_why_oversold(result)}.")
+        said.append(f"{orders_of(over)} got a unit that did not exist{_why_oversold(result)}.")
     if twice:
-        said.append(
-            f"{orders_of(twice).capitalize()} charged {'its' if twice == 1 else 'their'} customer twice or more."
-        )
+        said.append(f"{orders_of(twice)} charged {'its' if twice == 1 else 'their'} customer twice or more.")
     if lost_eur:
         astray = int((result.lost_eur > 0).sum())
         said.append(
@@ -236,8 +243,7 @@ def _locked(result: SagaResult) -> str:
     if not held_s:
         return ""
     what = "the whole row of its item" if result.params.protocol is Protocol.TWO_PHASE_COMMIT else "its unit"
-    crashed = " The coordinator was down on the way." if result.crashes_s and has_coordinator(result.params) else ""
-    return f"An order kept {what} from others for {_long(held_s)} on average.{crashed}"
+    return f"An order that locked stock kept {what} from others for {_long(held_s)} on average."
 
 
 def orders_of(number: int) -> str:

@@ -23,13 +23,13 @@ from sandboxes.simulations.saga.world import (
     FORGOTTEN,
     FORWARD,
     LOCK_TIMED_OUT,
-    NAMES,
     PUBLISHED,
     REFUSED,
     REPEATED,
     RESUMED,
     ROLLED_BACK,
     SENT,
+    SERVICES,
     SOLD_OUT,
     STARTED,
     STUCK,
@@ -96,7 +96,7 @@ class Line(NamedTuple):
 def actors(params: SagaParams) -> tuple[str, ...]:
     """Who takes part, from left to right."""
     first = "coordinator" if has_coordinator(params) else "customer"
-    return (first, *NAMES[: params.steps])
+    return (first, *SERVICES[: params.steps])
 
 
 def lines(result: SagaResult) -> list[Line]:
@@ -123,10 +123,12 @@ def _told(result: SagaResult, order: int) -> Iterator[Line]:
             again = (step, direction) in asked_before
             asked_before.add((step, direction))
             yield _call(params, at_s, step, direction, again)
+        elif kind == UNKNOWN and unseen:
+            continue  # nobody waits for the answer any more
         elif kind in RESULTS:
             yield _result(params, at_s, kind, step, direction, unseen)
         elif kind in (PUBLISHED, DELIVERED):
-            yield _event(at_s, kind, step, direction)
+            yield _event(params, at_s, kind, step, direction)
         elif kind != STARTED or step == -1:
             yield _of_the_order(params, at_s, kind, step, direction, int(entry["attempt"]))
 
@@ -135,26 +137,27 @@ def _call(params: SagaParams, at_s: float, step: int, direction: int, again: boo
     name = call_name(params, direction, step)
     tone = "half" if direction == BACK else "accent"
     label = f"{name} again" if again else name
-    verb = {FORWARD: "asks for", BACK: "asks to undo", FINISH: "tells to finish"}[direction]
-    who = "The coordinator" if has_coordinator(params) else "The service itself"
-    said = f"{who} {verb} {NAMES[step]}{', once more' if again else ''}."
+    more = ", once more" if again else ""
+    said = f"The coordinator sends {name} to {SERVICES[step]}{more}."
+    if not has_coordinator(params):
+        said = f"{SERVICES[step].capitalize()} begins {name}{more}."
     caller = 0 if has_coordinator(params) else step + 1
     return Line(at_s, SENT, step, direction, caller, step + 1, label, tone, said)
 
 
 def _result(params: SagaParams, at_s: float, kind: int, step: int, direction: int, unseen: bool) -> Line:
-    name, label = NAMES[step].capitalize(), RESULTS[kind]
+    name, label = SERVICES[step].capitalize(), RESULTS[kind]
     told = {
         DONE: f"{name}: {_effect(params, step, direction)}",
-        REFUSED: f"{name} is {'impossible to undo' if direction == BACK else 'refused for good'}.",
+        REFUSED: f"{name} {'cannot undo what it did' if direction == BACK else 'refuses for good'}.",
         FAILED: f"{name} fails for now, without effect.",
-        UNKNOWN: f"No answer from {NAMES[step]} in time: it may have been done, or not.",
-        REPEATED: f"{name} remembers the order and does nothing twice.",
-        SOLD_OUT: f"{name}: no unit is left.",
+        UNKNOWN: f"No answer from {SERVICES[step]} in time: it may have been done, or not.",
+        REPEATED: f"{name} has done that already and does nothing twice.",
+        SOLD_OUT: f"{name}: the item is sold out.",
         EMPTY: f"{name} has nothing to undo, and will bar whatever comes late.",
-        BLOCKED: f"{name} comes too late and is barred: it was cancelled.",
+        BLOCKED: f"{name} does nothing: for it this order is over, so the call is barred.",
         WAITS: f"{name} waits for the lock on the item's row.",
-        LOCK_TIMED_OUT: f"{name} did not get the lock on its row in time.",
+        LOCK_TIMED_OUT: f"{name} did not get the lock on the item's row in time.",
     }[kind]
     if kind == UNKNOWN:
         me = 0 if has_coordinator(params) else step + 1
@@ -181,14 +184,26 @@ def _effect(params: SagaParams, step: int, direction: int) -> str:
     return words.get(pair, {FORWARD: "done.", BACK: "undone.", FINISH: "finished."}[direction])
 
 
-def _event(at_s: float, kind: int, step: int, direction: int) -> Line:
+def _event(params: SagaParams, at_s: float, kind: int, step: int, direction: int) -> Line:
     # Going forward the step before publishes, going back the one after; the customer places the order.
     teller = step if direction == FORWARD else step + 2
-    what = NAMES[step] if direction == FORWARD else f"undo {NAMES[step]}"
+    what = call_name(params, direction, step)
     tone = "half" if direction == BACK else "accent"
     if kind == PUBLISHED:
-        return Line(at_s, kind, step, direction, teller, teller, "event", tone, f"An event says: {what} is next.")
-    return Line(at_s, kind, step, direction, teller, step + 1, what, tone, f"The event reaches {NAMES[step]}: {what}.")
+        return Line(
+            at_s, kind, step, direction, teller, teller, "event", tone, f"An event is published: {what} is next."
+        )
+    return Line(
+        at_s,
+        kind,
+        step,
+        direction,
+        teller,
+        step + 1,
+        what,
+        tone,
+        f"The event reaches {SERVICES[step]}: {what} is next.",
+    )
 
 
 def _of_the_order(params: SagaParams, at_s: float, kind: int, step: int, direction: int, attempt: int) -> Line:
@@ -201,9 +216,9 @@ def _of_the_order(params: SagaParams, at_s: float, kind: int, step: int, directi
         name = CALLS[params.protocol][FINISH]
         return Line(at_s, kind, -1, FINISH, 0, 0, f"all: {name}", "closed", f"All can, so the decision is to {name}.")
     me = 0 if has_coordinator(params) else step + 1
-    said = f"{NAMES[step].capitalize()} will not be done, so what was done is undone, the last first."
+    said = f"{SERVICES[step].capitalize()} will not do its step, so what was done is undone, the last first."
     if params.protocol is not Protocol.SAGA:
-        said = f"{NAMES[step].capitalize()} cannot, so the decision is to {CALLS[params.protocol][BACK]}."
+        said = f"{SERVICES[step].capitalize()} cannot, so the decision is to {CALLS[params.protocol][BACK]}."
     return Line(at_s, DECIDED, step, BACK, me, me, "turn back", "half", said)
 
 

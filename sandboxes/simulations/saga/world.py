@@ -22,16 +22,7 @@ NO_ISOLATION, SEMANTIC_LOCK, PIVOT_ORDERING = codes(3)
 
 # The steps that have to do with money and stock; the ones after them have no counter that could go wrong.
 PAYMENT, INVENTORY, CONFIRM = codes(3)
-NAMES = (
-    "reserve payment",
-    "reserve inventory",
-    "confirm",
-    "ship",
-    "invoice",
-    "notify",
-    "award points",
-    "archive",
-)
+SERVICES = ("payment", "inventory", "orders", "shipping", "invoices", "messages", "points", "archive")
 
 # Which way a call goes: T of a saga, prepare, try · C of a saga, abort, cancel · commit, confirm.
 FORWARD, BACK, FINISH = codes(3)
