@@ -108,6 +108,7 @@ class SagaResult:
     seed: int
     orders: Rows  # records of ORDER
     tasks: Rows  # records of TASK, shape (orders, steps)
+    items: Rows  # records of ITEM
     log: Rows  # records of ENTRY
     ended_s: float  # when nothing moved any more
     crashes_s: tuple[float, ...]
@@ -154,6 +155,7 @@ def run_with_crash_at(params: SagaParams, seed: int, event: int, after_logging: 
         seed=seed,
         orders=world.orders,
         tasks=world.tasks.reshape(params.orders, params.steps),
+        items=world.items,
         log=world.log[: world.totals["logged"]].copy(),
         ended_s=float(world.totals["now_s"]),
         crashes_s=crashes_s,
