@@ -187,8 +187,9 @@ def crash_moments_s(params: SagaParams) -> tuple[float, ...]:
     """When the coordinator dies: evenly spread over the arrivals, each time when it is up again."""
     if not has_coordinator(params):
         return ()
-    apart_s = max(arrivals_last_s(params) / (params.crashes + 1), params.down_s * 1.25)
-    return tuple(apart_s * number for number in range(1, params.crashes + 1))
+    first_s = arrivals_last_s(params) / (params.crashes + 1)
+    apart_s = max(first_s, params.down_s * 1.25)
+    return tuple(first_s + apart_s * number for number in range(params.crashes))
 
 
 def rules(params: SagaParams, words: NDArray[np.int64]) -> Rules:
