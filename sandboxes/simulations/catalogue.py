@@ -284,8 +284,8 @@ SAGA = Simulation(
         Scenario(
             "undone-in-reverse",
             "Undone in reverse",
-            "One order in five is refused at its last step, when it is paid for and confirmed. Follow such an order down "
-            "its sequence: shipping says no, and the other three steps are undone, the last one first. No money is lost.",
+            "One order in five is refused at its last step, when it is paid for and confirmed. Follow such an order "
+            "down its sequence: shipping says no, and the other three steps are undone, the last first.",
             {
                 "permanent_failure_percent_by_step": "0,0,0,20",
                 "transient_failure_percent": 0,
@@ -305,8 +305,8 @@ SAGA = Simulation(
         Scenario(
             "the-last-unit",
             "The last unit, sold again and again",
-            "Every local transaction is sound, and yet items are oversold: the stock is looked at in one step and taken in "
-            "another, and in between others look too. A semantic lock keeps the unit aside; pivot ordering looks again.",
+            "Every local transaction is sound, and yet items are oversold: the stock is looked at in one step, taken "
+            "in another, and in between others look too. A semantic lock keeps the unit aside, a pivot looks again.",
             {"isolation": "none", "median_latency_ms": 300},
         ),
         Scenario(
@@ -319,8 +319,8 @@ SAGA = Simulation(
         Scenario(
             "locked-until-it-is-back",
             "Locked until it is back",
-            "The same orders under two-phase commit. Nothing is ever half done, but when the coordinator dies whoever has "
-            "voted holds its locks until it is back, and others wait for those rows in vain. Compare with a saga.",
+            "The same orders under two-phase commit. Nothing is ever half done, but when the coordinator dies whoever "
+            "has voted holds its locks until it is back, and others wait for those rows in vain. Compare with a saga.",
             {"protocol": "two_phase_commit", "crashes": 1, "down_s": 20, "stock_per_item": 100},
         ),
     ),
@@ -345,8 +345,8 @@ SAGA = Simulation(
         ),
         SweepIdea(
             "Slower steps, more oversold",
-            "Without isolation every order that looks at the last unit before another takes it is sold one too. The longer "
-            "the way from the look to the sale, the more of them there are.",
+            "Without isolation every order that looks at the last unit before another takes it is sold one too. The "
+            "longer the way from the look to the sale, the more of them there are.",
             {"isolation": "none"},
             {
                 "x": "median_latency_ms",

@@ -39,7 +39,7 @@ from sandboxes.simulations.saga.world import (
 def attempt(rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int) -> None:
     """Send a call. Its luck is drawn by its number, so it is settled here when who will hear what."""
     note(world, order, SENT, step, direction, number, HEARD)
-    verdict = luck(rules, world, order, step, direction, number)
+    verdict = luck(rules, order, step, direction, number)
     latency_s = rules["median_s"][step] * np.exp(rules["sigma"] * normal(rules, order, step, direction, number))
     if verdict != UNKNOWN and latency_s <= rules["step_timeout_s"]:
         soon(world, latency_s, ANSWERS, order, step, direction, number, tries, verdict)
@@ -51,7 +51,7 @@ def attempt(rules: Rules, world: World, order: int, step: int, direction: int, n
 
 
 @njit(cache=True)
-def luck(rules: Rules, world: World, order: int, step: int, direction: int, number: int) -> int:
+def luck(rules: Rules, order: int, step: int, direction: int, number: int) -> int:
     """DONE, REFUSED, FAILED, or UNKNOWN if no answer will come."""
     refused, failing = rules["refused"][step], rules["failing"][step]
     if direction == BACK:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.saga.model import SagaResult
 from sandboxes.simulations.saga.params import Isolation, Protocol
-from sandboxes.simulations.saga.world import COMMITTED, FORGOTTEN, ROLLED_BACK, SOLD_OUT, STUCK
+from sandboxes.simulations.saga.world import COMMITTED, FORGOTTEN, LOCK_TIMED_OUT, ROLLED_BACK, SOLD_OUT, STUCK
 from sandboxes.simulations.spec import Better, Metric
 
 METRICS = (
@@ -169,10 +169,9 @@ def lock_held_s(result: SagaResult) -> float:
     return float(held_s[held_s > 0].mean()) if (held_s > 0).any() else 0.0
 
 
-def sold_out(result: SagaResult) -> int:
-    """Orders that were told that there is no unit left."""
-    told = result.log["order"][result.log["kind"] == SOLD_OUT]
-    return int(np.unique(told).size)
+def told(result: SagaResult, kind: int) -> int:
+    """Orders with such a line in the log."""
+    return int(np.unique(result.log["order"][result.log["kind"] == kind]).size)
 
 
 def _ended(result: SagaResult) -> str:
@@ -188,8 +187,9 @@ def _ended(result: SagaResult) -> str:
 
 
 def _undone(result: SagaResult) -> str:
-    undone, short = int(result.orders["undone"].sum()), sold_out(result)
+    undone, short, late = int(result.orders["undone"].sum()), told(result, SOLD_OUT), told(result, LOCK_TIMED_OUT)
     because = f" {orders_of(short)} found the item sold out." if short else ""
+    because += f" {orders_of(late)} waited in vain for a row that others had locked." if late else ""
     if not undone:
         return f"No step had to be undone.{because}"
     return f"{undone:,} {'step' if undone == 1 else 'steps'} had to be undone.{because}"
@@ -235,7 +235,7 @@ def _why_oversold(result: SagaResult) -> str:
     params = result.params
     if params.protocol is Protocol.SAGA and params.isolation is Isolation.NONE:
         return ", for the stock was looked at in one step and taken in another"
-    return ", for units given back twice were sold twice"
+    return ", for more units were given back than had been taken"
 
 
 def _locked(result: SagaResult) -> str:

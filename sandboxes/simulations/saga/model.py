@@ -108,6 +108,7 @@ class SagaResult:
     seed: int
     orders: Rows  # records of ORDER
     tasks: Rows  # records of TASK, shape (orders, steps)
+    items: Rows  # records of ITEM
     log: Rows  # records of ENTRY
     ended_s: float  # when nothing moved any more
     crashes_s: tuple[float, ...]
@@ -154,6 +155,7 @@ def run_with_crash_at(params: SagaParams, seed: int, event: int, after_logging: 
         seed=seed,
         orders=world.orders,
         tasks=world.tasks.reshape(params.orders, params.steps),
+        items=world.items,
         log=world.log[: world.totals["logged"]].copy(),
         ended_s=float(world.totals["now_s"]),
         crashes_s=crashes_s,
@@ -185,8 +187,9 @@ def crash_moments_s(params: SagaParams) -> tuple[float, ...]:
     """When the coordinator dies: evenly spread over the arrivals, each time when it is up again."""
     if not has_coordinator(params):
         return ()
-    apart_s = max(arrivals_last_s(params) / (params.crashes + 1), params.down_s * 1.25)
-    return tuple(apart_s * number for number in range(1, params.crashes + 1))
+    first_s = arrivals_last_s(params) / (params.crashes + 1)
+    apart_s = max(first_s, params.down_s * 1.25)
+    return tuple(first_s + apart_s * number for number in range(params.crashes))
 
 
 def rules(params: SagaParams, words: NDArray[np.int64]) -> Rules:
