@@ -72,7 +72,17 @@ def test_scenarios_can_be_run_and_have_slugs_of_their_own(known: Any) -> None:
 def test_knobs_stand_in_their_groups_the_breaker_first_and_details_last() -> None:
     groups = [group for group, _ in groupby(knobs(CIRCUIT_BREAKER.params).values(), key=lambda knob: knob.group)]
 
-    assert groups == ["Breaker", "Dependency script", "Traffic", "Dependency details"]
+    assert groups == [
+        "Breaker",
+        "Dependency script",
+        "Traffic",
+        "Callers' pool",
+        "Neighbour",
+        "Retries",
+        "Dependency's capacity",
+        "Instances and shared state",
+        "Dependency details",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["count", "time", "consecutive", "none"])
