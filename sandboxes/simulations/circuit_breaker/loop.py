@@ -1,0 +1,338 @@
+"""The run itself: what comes next, and what it does to requests, threads, breakers, the dependency and the store.
+
+A request goes this way: a thread of its instance's pool, permission by the breaker, the call with its timeout, and again
+from the permission on if the call failed and may be tried again. It holds the thread to its end. At one moment timers
+go first, then what is under way, then arrivals.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from sandboxes.simulations.agenda import Agenda, next_at_s, pop, push
+from sandboxes.simulations.circuit_breaker import store
+from sandboxes.simulations.circuit_breaker.breaker import (
+    SUCCESS,
+    Breaker,
+    Rules,
+    fire_timer,
+    permit,
+    record,
+    timer_due_s,
+)
+from sandboxes.simulations.circuit_breaker.dependency import send, serve_next
+from sandboxes.simulations.circuit_breaker.draws import uniform
+from sandboxes.simulations.circuit_breaker.world import (
+    ATTEMPTS,
+    ENDED,
+    FAILED,
+    GOT_THREAD,
+    LEFT_LINE,
+    NO_THREAD,
+    REFUSED,
+    RETRY,
+    REVIVED,
+    SERVED,
+    STORE,
+    SUCCEEDED,
+    TIMED_OUT,
+    Records,
+    World,
+    item_of,
+    note,
+)
+
+# No backoff is longer, whatever it has grown to.
+LONGEST_BACKOFF_S = 20.0
+# The most that one event adds to the agenda, to the changes of state, and to the store's operations.
+MOST_ADDED = 4
+
+# What a request does next. NOTHING, GO and REFUSE are also what the store may answer.
+NOTHING, GO, REFUSE, BEGIN, ASK, ANSWERED, OVER = range(7)
+
+
+@njit(cache=True)
+def advance(
+    rules: Rules,
+    world: World,
+    requests: Records,
+    breakers: Records,
+    pools: Records,
+    queue: NDArray[np.int64],
+    agenda: Agenda,
+    changes: Records,
+    operations: Records,
+    copies: Records,
+    until_s: float,
+) -> bool:
+    """Everything up to and including `until_s` happens. False if it stopped before, for want of room in an array."""
+    while True:
+        event_s = next_at_s(agenda)
+        if min(event_s, world.arrival_s) > until_s or min(event_s, world.arrival_s) == np.inf:
+            return True
+        if (
+            agenda[0]["item"] + MOST_ADDED >= agenda.size
+            or world.changes + MOST_ADDED > changes.size
+            or (world.shared and world.free_operations < MOST_ADDED)
+        ):
+            return False
+        step, number = NOTHING, 0
+        if event_s > world.arrival_s:
+            world.now_s = world.arrival_s
+            number = _next_arrival(world, requests)
+            step = _arrive(world, requests, pools, agenda, number)
+        else:
+            item = pop(agenda)
+            world.now_s = event_s
+            what, job = item % 8, item // 8
+            number = job // ATTEMPTS
+            if item < 0:
+                _time_is_up(rules, world, breakers, agenda, changes, -1 - item)
+            elif what == ENDED:
+                step = ANSWERED
+            elif what == STORE:
+                number = operations[job].job // ATTEMPTS
+                step = store.proceed(rules, world, breakers, operations, copies, changes, agenda, job)
+            else:
+                step = _turn(world, requests, pools, queue, agenda, what, job)
+        if step == BEGIN:
+            step = _begin(world, requests, agenda, number)
+        if step == ASK:
+            step = _ask(rules, world, requests, breakers, agenda, changes, operations, number)
+        if step == GO:
+            send(world, requests, queue, agenda, number)
+        elif step == ANSWERED:
+            step = _end_call(rules, world, requests, breakers, agenda, changes, operations, number)
+        elif step == REFUSE:
+            world.refused += 1
+            _end(world, requests, number, REFUSED, world.now_s - requests[number].arrival_s)
+            step = OVER
+        if step == OVER and world.pool_limited:
+            _give_thread_back(world, requests, pools[requests[number].instance], agenda)
+
+
+@njit(cache=True, inline="always")
+def set_next_arrival(world: World, requests: Records) -> None:
+    """The sooner of the next request to the dependency and the next to the neighbour; infinity when none is left."""
+    world.arrival_s = np.inf
+    if world.next_request < world.requests:
+        world.arrival_s = requests[world.next_request].arrival_s
+    if world.next_neighbour < world.neighbours:
+        world.arrival_s = min(world.arrival_s, requests[world.requests + world.next_neighbour].arrival_s)
+
+
+@njit(cache=True, inline="always")
+def _next_arrival(world: World, requests: Records) -> int:
+    """The request that arrives now."""
+    number = world.next_request
+    if number < world.requests and requests[number].arrival_s == world.arrival_s:
+        world.next_request += 1
+    else:
+        number = world.requests + world.next_neighbour
+        world.next_neighbour += 1
+    set_next_arrival(world, requests)
+    return int(number)
+
+
+@njit(cache=True)
+def _turn(
+    world: World, requests: Records, pools: Records, queue: NDArray[np.int64], agenda: Agenda, what: int, job: int
+) -> int:
+    """What was on the agenda besides ends of calls and the store. The next step of its request."""
+    number = job // ATTEMPTS
+    request = requests[number]
+    if what == RETRY:
+        return ASK
+    if what == GOT_THREAD:
+        return BEGIN
+    if what == LEFT_LINE:
+        _give_up(world, requests, pools[request.instance])
+        return NOTHING
+    if what == REVIVED:
+        serve_next(world, requests, queue, agenda)
+        return NOTHING
+    waits = request.is_calling and request.attempts == job % ATTEMPTS
+    if what == SERVED:
+        world.busy_servers -= 1
+        serve_next(world, requests, queue, agenda)
+        if not waits:
+            world.in_vain += 1
+            return NOTHING
+        request.lasted_s = world.now_s - request.began_s
+        return ANSWERED
+    if not waits:
+        return NOTHING
+    request.lasted_s = world.call_timeout_s
+    request.is_bad = 1
+    return ANSWERED
+
+
+@njit(cache=True, inline="always")
+def _arrive(world: World, requests: Records, pools: Records, agenda: Agenda, number: int) -> int:
+    """BEGIN with a thread; else stand in line for one, or fail for want of it."""
+    step = BEGIN
+    if world.pool_limited:
+        pool = pools[requests[number].instance]
+        if pool.busy < world.pool_size:
+            pool.busy += 1
+        else:
+            _wait_for_thread(world, requests, pool, agenda, number)
+            step = NOTHING
+    return step
+
+
+@njit(cache=True)
+def _wait_for_thread(world: World, requests: Records, pool: Records, agenda: Agenda, number: int) -> None:
+    if world.pool_wait_s == 0.0:
+        _end(world, requests, number, NO_THREAD, 0.0)
+        return
+    if pool.waiting == 0:
+        pool.first = number
+    else:
+        requests[pool.last].behind = number
+    pool.last = number
+    pool.waiting += 1
+    push(agenda, world.now_s + world.pool_wait_s, item_of(number, 0, LEFT_LINE))
+
+
+@njit(cache=True, inline="always")
+def _begin(world: World, requests: Records, agenda: Agenda, number: int) -> int:
+    """With a thread in hand: call the neighbour, or ASK for a call to the dependency."""
+    step = ASK
+    if number >= world.requests:
+        request = requests[number]
+        request.began_s = world.now_s
+        request.attempts = 1
+        request.is_bad = request.service_s > world.call_timeout_s
+        request.lasted_s = min(request.service_s, world.call_timeout_s)
+        push(agenda, world.now_s + request.lasted_s, item_of(number, 1, ENDED))
+        step = NOTHING
+    return step
+
+
+@njit(cache=True, inline="always")
+def _ask(
+    rules: Rules,
+    world: World,
+    requests: Records,
+    breakers: Records,
+    agenda: Agenda,
+    changes: Records,
+    operations: Records,
+    number: int,
+) -> int:
+    """GO or REFUSE, as the breaker says: its own instance's at once, the shared one after a read of the store."""
+    request = requests[number]
+    step = NOTHING
+    if world.shared:
+        job = number * ATTEMPTS + request.attempts
+        store.begin(world, operations, agenda, store.ASK_READ, job, SUCCESS, 0.0)
+    else:
+        breaker = breakers[request.instance]
+        before = breaker.state
+        step = GO if permit(rules, breaker, world.now_s) else REFUSE
+        if breaker.state != before:
+            _changed(rules, world, breaker, request.instance, agenda, changes)
+    return step
+
+
+@njit(cache=True, inline="always")
+def _end_call(
+    rules: Rules,
+    world: World,
+    requests: Records,
+    breakers: Records,
+    agenda: Agenda,
+    changes: Records,
+    operations: Records,
+    number: int,
+) -> int:
+    """A call is over, by an answer, an error or its timeout: tell the breaker; OVER unless it is tried again."""
+    request = requests[number]
+    request.is_calling = 0
+    tries_again = False
+    if number < world.requests:
+        if world.shared:
+            job = number * ATTEMPTS + request.attempts
+            store.begin(world, operations, agenda, store.RESULT_READ, job, request.is_bad, request.lasted_s)
+        else:
+            breaker = breakers[request.instance]
+            before = breaker.state
+            record(rules, breaker, world.now_s, request.is_bad, request.lasted_s)
+            if breaker.state != before:
+                _changed(rules, world, breaker, request.instance, agenda, changes)
+        world.ended += 1
+        if request.is_bad:
+            world.failed += 1
+            request.wasted_s += request.lasted_s
+            tries_again = request.attempts < world.max_attempts
+    if tries_again:
+        push(agenda, world.now_s + _backoff_s(world, number, request.attempts), item_of(number, 0, RETRY))
+    else:
+        # Not now - arrival: where nothing was waited for, a request lasts exactly as long as its call.
+        latency_s = request.began_s - request.arrival_s + request.lasted_s
+        _end(world, requests, number, FAILED if request.is_bad else SUCCEEDED, latency_s)
+    return NOTHING if tries_again else OVER
+
+
+@njit(cache=True)
+def _backoff_s(world: World, number: int, attempt: int) -> float:
+    """The wait after this attempt: exponential, with an upper bound, and with full jitter or none."""
+    longest_s = min(world.retry_base_s * world.retry_backoff_rate ** (attempt - 1), LONGEST_BACKOFF_S)
+    if world.full_jitter:
+        return float(longest_s * uniform(world.jitter_key, number, attempt))
+    return float(longest_s)
+
+
+@njit(cache=True, inline="always")
+def _end(world: World, requests: Records, number: int, outcome: int, latency_s: float) -> None:
+    requests[number].outcome = outcome
+    requests[number].latency_s = latency_s
+    if outcome == NO_THREAD:
+        world.no_thread += 1
+
+
+@njit(cache=True)
+def _give_thread_back(world: World, requests: Records, pool: Records, agenda: Agenda) -> None:
+    """The thread goes to whoever is first in line, at this very moment."""
+    if pool.waiting == 0:
+        pool.busy -= 1
+    else:
+        push(agenda, world.now_s, item_of(pool.first, 0, GOT_THREAD))
+        _leave_line(world, requests, pool)
+
+
+@njit(cache=True)
+def _give_up(world: World, requests: Records, pool: Records) -> None:
+    """Those whose patience is over leave the line and fail. All are equally patient, so they stand at its front."""
+    while pool.waiting > 0 and requests[pool.first].arrival_s + world.pool_wait_s <= world.now_s:
+        number = pool.first
+        _leave_line(world, requests, pool)
+        _end(world, requests, number, NO_THREAD, world.now_s - requests[number].arrival_s)
+
+
+@njit(cache=True)
+def _leave_line(world: World, requests: Records, pool: Records) -> None:
+    """The first in line leaves it."""
+    pool.waiting -= 1
+    pool.first = requests[pool.first].behind
+
+
+@njit(cache=True)
+def _changed(rules: Rules, world: World, breaker: Breaker, number: int, agenda: Agenda, changes: Records) -> None:
+    note(world, breaker, number, changes)
+    due_s = timer_due_s(rules, breaker)
+    # After the end nothing would stop them.
+    if due_s <= world.end_s:
+        push(agenda, due_s, -1 - number)
+
+
+@njit(cache=True)
+def _time_is_up(rules: Rules, world: World, breakers: Records, agenda: Agenda, changes: Records, number: int) -> None:
+    """A breaker's timer goes off, unless the breaker has moved since it was set."""
+    breaker = breakers[number]
+    if timer_due_s(rules, breaker) == world.now_s:
+        fire_timer(rules, breaker, world.now_s)
+        _changed(rules, world, breaker, number, agenda, changes)
