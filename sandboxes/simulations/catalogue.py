@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandboxes.simulations.circuit_breaker import charts, checks, measures, model, params, replay
+from sandboxes.simulations.circuit_breaker import charts, checks, explain, measures, model, params, replay
 from sandboxes.simulations.spec import Scenario, Simulation, SweepIdea
 
 CIRCUIT_BREAKER = Simulation(
@@ -12,14 +12,14 @@ CIRCUIT_BREAKER = Simulation(
     title="Circuit breaker",
     category="Resilience",
     summary="A dependency dies and comes back. Watch what the breaker saves its callers, and what it costs.",
-    version=3,
+    version=4,
     model=model,
     params=params.CircuitBreakerParams,
     run=model.run,
     metrics=measures.METRICS,
     measure=measures.measure,
     charts=charts.charts,
-    explain=measures.explain,
+    explain=explain.explain,
     requests=model.requests,
     max_requests=2_000_000,
     scenarios=(

@@ -45,8 +45,9 @@ from sandboxes.simulations.circuit_breaker.breaker import (
     to_open,
 )
 from sandboxes.simulations.circuit_breaker.measures import measure
-from sandboxes.simulations.circuit_breaker.model import NORMAL_P99, CircuitBreakerResult, run
+from sandboxes.simulations.circuit_breaker.model import CircuitBreakerResult, run
 from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams
+from sandboxes.simulations.circuit_breaker.start import NORMAL_P99
 
 _RESILIENCE4J = "https://github.com/resilience4j/resilience4j/blob/master/resilience4j-circuitbreaker/src/"
 _PACKAGE = "java/io/github/resilience4j/circuitbreaker/"

@@ -22,7 +22,7 @@ def uniform(key: int, request: int, attempt: int) -> float:
 
 @njit(cache=True)
 def normal(key: int, request: int, attempt: int) -> float:
-    """A standard normal number (Box and Muller), from the draws of two attempts that are numbered beyond any real one."""
+    """A standard normal number (Box and Muller), from two draws that are numbered beyond any real attempt."""
     radius = sqrt(-2.0 * log(uniform(key, request, attempt + 1000)))
     return radius * cos(2.0 * pi * uniform(key, request, attempt + 2000))
 

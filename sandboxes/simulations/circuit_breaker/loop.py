@@ -1,8 +1,8 @@
 """The run itself: what comes next, and what it does to requests, threads, breakers, the dependency and the store.
 
-A request goes this way: a thread of its instance's pool, permission by the breaker, the call with its timeout, and again
-from the permission on if the call failed and may be tried again. It holds the thread to its end. At one moment timers
-go first, then what is under way, then arrivals.
+A request goes this way: a thread of its instance's pool, permission by the breaker, the call with its timeout, and
+again from the permission on if the call failed and may be tried again. It holds the thread to its end. At one moment
+timers go first, then what is under way, then arrivals.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from sandboxes.simulations.circuit_breaker.world import (
     SERVED,
     STORE,
     SUCCEEDED,
-    TIMED_OUT,
     Records,
     World,
     item_of,
@@ -78,7 +77,6 @@ def advance(
             or (world.shared and world.free_operations < MOST_ADDED)
         ):
             return False
-        step, number = NOTHING, 0
         if event_s > world.arrival_s:
             world.now_s = world.arrival_s
             number = _next_arrival(world, requests)
@@ -86,31 +84,81 @@ def advance(
         else:
             item = pop(agenda)
             world.now_s = event_s
-            what, job = item % 8, item // 8
-            number = job // ATTEMPTS
-            if item < 0:
-                _time_is_up(rules, world, breakers, agenda, changes, -1 - item)
-            elif what == ENDED:
-                step = ANSWERED
-            elif what == STORE:
-                number = operations[job].job // ATTEMPTS
-                step = store.proceed(rules, world, breakers, operations, copies, changes, agenda, job)
-            else:
-                step = _turn(world, requests, pools, queue, agenda, what, job)
-        if step == BEGIN:
-            step = _begin(world, requests, agenda, number)
-        if step == ASK:
-            step = _ask(rules, world, requests, breakers, agenda, changes, operations, number)
-        if step == GO:
-            send(world, requests, queue, agenda, number)
-        elif step == ANSWERED:
-            step = _end_call(rules, world, requests, breakers, agenda, changes, operations, number)
-        elif step == REFUSE:
-            world.refused += 1
-            _end(world, requests, number, REFUSED, world.now_s - requests[number].arrival_s)
-            step = OVER
-        if step == OVER and world.pool_limited:
-            _give_thread_back(world, requests, pools[requests[number].instance], agenda)
+            number = _request_of(operations, item)
+            step = _happen(
+                rules, world, requests, breakers, pools, queue, agenda, changes, operations, copies, item, number
+            )
+        _follow(rules, world, requests, breakers, pools, queue, agenda, changes, operations, step, number)
+
+
+@njit(cache=True, inline="always")
+def _request_of(operations: Records, item: int) -> int:
+    """The request that an item of the agenda concerns; 0 for a timer, which concerns none."""
+    number = 0
+    if item >= 0:
+        job = item // 8
+        number = (operations[job].job if item % 8 == STORE else job) // ATTEMPTS
+    return number
+
+
+@njit(cache=True, inline="always")
+def _happen(
+    rules: Rules,
+    world: World,
+    requests: Records,
+    breakers: Records,
+    pools: Records,
+    queue: NDArray[np.int64],
+    agenda: Agenda,
+    changes: Records,
+    operations: Records,
+    copies: Records,
+    item: int,
+    number: int,
+) -> int:
+    """What was on the agenda happens. The next step of its request."""
+    what, job = item % 8, item // 8
+    step = NOTHING
+    if item < 0:
+        _time_is_up(rules, world, breakers, agenda, changes, -1 - item)
+    elif what == ENDED:
+        step = ANSWERED
+    elif what == STORE:
+        step = store.proceed(rules, world, breakers, operations, copies, changes, agenda, job)
+    else:
+        step = _turn(world, requests, pools, queue, agenda, what, job)
+    return step
+
+
+@njit(cache=True, inline="always")
+def _follow(
+    rules: Rules,
+    world: World,
+    requests: Records,
+    breakers: Records,
+    pools: Records,
+    queue: NDArray[np.int64],
+    agenda: Agenda,
+    changes: Records,
+    operations: Records,
+    step: int,
+    number: int,
+) -> None:
+    """All the steps that the request takes at this moment, one after the other."""
+    if step == BEGIN:
+        step = _begin(world, requests, agenda, number)
+    if step == ASK:
+        step = _ask(rules, world, requests, breakers, agenda, changes, operations, number)
+    if step == GO:
+        send(world, requests, queue, agenda, number)
+    elif step == ANSWERED:
+        step = _end_call(rules, world, requests, breakers, agenda, changes, operations, number)
+    elif step == REFUSE:
+        world.refused += 1
+        _end(world, requests, number, REFUSED, world.now_s - requests[number].arrival_s)
+        step = OVER
+    if step == OVER and world.pool_limited:
+        _give_thread_back(world, requests, pools[requests[number].instance], agenda)
 
 
 @njit(cache=True, inline="always")

@@ -153,8 +153,10 @@ def service_times_s(
 ) -> NDArray[np.float64]:
     """How long each call takes a dependency that is well. Shape (count,), seconds."""
     if params.service_time is ServiceTime.EXPONENTIAL:
-        return median_s / np.log(2) * stream.standard_exponential(count)
-    service_s: NDArray[np.float64] = median_s * np.exp(_sigma(params) * stream.standard_normal(count))
+        spread = stream.standard_exponential(count) / np.log(2)
+    else:
+        spread = np.exp(_sigma(params) * stream.standard_normal(count))
+    service_s: NDArray[np.float64] = median_s * spread
     return service_s
 
 

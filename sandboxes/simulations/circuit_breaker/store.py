@@ -9,7 +9,6 @@ for one that an open breaker refuses. The store has no clock, so the breaker's t
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from sandboxes.simulations.agenda import Agenda, push
@@ -143,9 +142,7 @@ def _take(rules: Rules, world: World, breakers: Records, operation: Records, cop
 
 
 @njit(cache=True)
-def _write(
-    rules: Rules, world: World, breakers: Records, operation: Records, copy: Breaker, changes: Records
-) -> bool:
+def _write(rules: Rules, world: World, breakers: Records, operation: Records, copy: Breaker, changes: Records) -> bool:
     """Put the changed copy into the store; False if the write is conditional and the condition does not hold."""
     if world.conditional and world.version != operation.version:
         return False

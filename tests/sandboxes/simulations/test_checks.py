@@ -11,7 +11,7 @@ import pytest
 
 from sandboxes.simulations.catalogue import CATALOGUE
 from sandboxes.simulations.checks import Check, Finding, Source, carry_out, exact, report, statistical, within
-from sandboxes.simulations.circuit_breaker import breaker, checks, model
+from sandboxes.simulations.circuit_breaker import breaker, checks, model, start
 
 EVERY_CHECK = [(simulation, check) for simulation in CATALOGUE for check in simulation.checks]
 NOWHERE = Source("nowhere")
@@ -54,16 +54,17 @@ def _less_often(stream: np.random.Generator, rate_per_s: float, end_s: float) ->
     return POISSON(stream, 0.9 * rate_per_s, end_s)
 
 
-def _slower_and_worse(params: Any, *rest: Any) -> Any:
-    latency_s, failed = ANSWERS(params, *rest)
-    return 1.1 * latency_s, failed | (np.arange(failed.size) % 5 == 0)
+def _slower_and_worse(params: Any, seed: int) -> Any:
+    come = TRAFFIC(params, seed)
+    chance = np.where(np.arange(come.chance.size) % 5 == 0, 0.0, come.chance)
+    return come._replace(service_s=1.1 * come.service_s, chance=chance)
 
 
 def _unmoved(*args: Any) -> None:
     return None
 
 
-POISSON, ANSWERS = model.poisson_arrivals, model.answers
+POISSON, TRAFFIC = start.poisson_arrivals, start.traffic
 BREAKAGES: Mapping[str, tuple[Any, str, Callable[..., Any]]] = {
     "results swapped": (checks, "record", _swapped),
     "results ignored": (checks, "record", _unmoved),
@@ -74,9 +75,9 @@ BREAKAGES: Mapping[str, tuple[Any, str, Callable[..., Any]]] = {
     "timers that never go off": (checks, "fire_timer", _unmoved),
     "no timer": (checks, "timer_due_s", lambda *args: float("inf")),
     "a timer where none should be": (checks, "timer_due_s", lambda *args: 1.0),
-    "arrivals in pairs": (model, "poisson_arrivals", _in_bunches),
-    "fewer arrivals": (model, "poisson_arrivals", _less_often),
-    "slower calls and more errors": (model, "answers", _slower_and_worse),
+    "arrivals in pairs": (start, "poisson_arrivals", _in_bunches),
+    "fewer arrivals": (start, "poisson_arrivals", _less_often),
+    "slower calls and more errors": (model, "traffic", _slower_and_worse),
 }
 
 

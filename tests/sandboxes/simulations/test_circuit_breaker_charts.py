@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandboxes.simulations.circuit_breaker import charts as drawing
+from sandboxes.simulations.circuit_breaker import timeline
 from sandboxes.simulations.circuit_breaker.model import CircuitBreakerResult, Stretch, run
 from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams
 from sandboxes.simulations.palette import PALETTE
@@ -91,7 +92,7 @@ def test_a_baselines_breaker_has_a_row_above_the_runs_own() -> None:
 
     bars = [bar for trace in overlay.traces for bar in zip(trace["base"], trace["x"], trace["y"], strict=True)]
     assert sum(length for _, length, _ in bars) == pytest.approx(80)
-    assert min(place for _, _, place in bars) - 0.15 > drawing.BREAKER_PLACE + 0.27
+    assert min(place for _, _, place in bars) - 0.15 > timeline.BREAKER_PLACE + 0.27
     assert overlay.layout["yaxis"]["ticktext"][-1] == "baseline"
 
 
@@ -112,7 +113,7 @@ def test_a_baselines_p95_is_marked_only_where_no_line_would_show_it() -> None:
 def test_a_figure_is_small_enough_to_send_at_every_turn_of_a_knob(changes: dict[str, Any]) -> None:
     for chart in drawing.charts(result_of(**changes)):
         assert len(json.dumps(chart.figure, allow_nan=False)) < 50_000
-        assert len(chart.rows) <= drawing.MOST_STRETCHES + 5
+        assert len(chart.rows) <= timeline.MOST_STRETCHES + 5
 
 
 @pytest.mark.parametrize("changes", VARIANTS)
@@ -177,10 +178,10 @@ def test_states_are_drawn_where_they_were() -> None:
 def test_too_many_changes_are_drawn_as_the_longest_state_of_each_moment() -> None:
     result = result_of(**FLAPPING)
 
-    shown = drawing.shown_stretches(result)
+    shown = timeline.shown_stretches(result, result.stretches)
 
-    assert len(result.stretches) > drawing.MOST_STRETCHES
-    assert len(shown) == drawing.MOST_STRETCHES
+    assert len(result.stretches) > timeline.MOST_STRETCHES
+    assert len(shown) == timeline.MOST_STRETCHES
     assert (shown[0].state, shown[0].start_s, shown[-1].end_s) == (0, 0, result.duration_s)
     assert "drawn as the longest state" in drawing.charts(result)[1].note
 
@@ -201,7 +202,7 @@ def test_time_held_in_all_states_fills_every_bin(changes_s: list[float]) -> None
     stretches = tuple(Stretch(place % 3, start_s, end_s) for place, (start_s, end_s) in enumerate(pairwise(moments_s)))
     edges_s = np.linspace(0, 10, 8)
 
-    held_s = sum(drawing._held_s(stretches, state, edges_s) for state in range(3))
+    held_s = sum(timeline._held_s(stretches, state, edges_s) for state in range(3))
 
     assert held_s == pytest.approx(np.diff(edges_s))
 
