@@ -23,6 +23,7 @@ from sandboxes.simulations.circuit_breaker.world import (
     Records,
     World,
     item_of,
+    job_of,
 )
 
 
@@ -38,14 +39,14 @@ def send(world: World, requests: Records, queue: NDArray[np.int64], agenda: Agen
     if world.capacity_limited:
         _queue_up(world, requests, queue, agenda, number)
     else:
-        service_s = request.service_s if request.attempts == 1 else service_time_s(world, number, request.attempts)
+        service_s = request.service_s if request.attempts == 1 else service_time_s(world, number, int(request.attempts))
         service_s *= world.factor[world.phase]
         if service_s > world.call_timeout_s:
             request.lasted_s = world.call_timeout_s
             request.is_bad = 1
         else:
             request.lasted_s = service_s
-            request.is_bad = chance(world, request, number, request.attempts) < world.error_rate[world.phase]
+            request.is_bad = chance(world, request, number, int(request.attempts)) < world.error_rate[world.phase]
         push(agenda, world.now_s + request.lasted_s, item_of(number, request.attempts, ENDED))
 
 
@@ -95,7 +96,7 @@ def is_dead(world: World) -> bool:
 def _queue_up(world: World, requests: Records, queue: NDArray[np.int64], agenda: Agenda, number: int) -> None:
     """To a server if one is free, else into the queue, else an error at once; the dead do not even say that."""
     request = requests[number]
-    job = number * ATTEMPTS + request.attempts
+    job = job_of(number, request.attempts)
     request.is_bad = 1
     if world.busy_servers < world.servers and not is_dead(world):
         _take_up(world, requests, agenda, job)

@@ -17,7 +17,8 @@ WORD = 0xFFFFFFFF
 @njit(cache=True)
 def uniform(key: int, request: int, attempt: int) -> float:
     """A number from 0 to 1, both exclusive, that belongs to this purpose, request and attempt."""
-    return (_mixed(_mixed(_mixed(key) + request & WORD) + attempt & WORD) + 0.5) / 4294967296.0
+    word = _mixed(_mixed(_mixed(int(key)) + int(request) & WORD) + int(attempt) & WORD)
+    return (word + 0.5) / 4294967296.0
 
 
 @njit(cache=True)

@@ -40,6 +40,7 @@ from sandboxes.simulations.circuit_breaker.world import (
     Records,
     World,
     item_of,
+    job_of,
     note,
 )
 
@@ -275,14 +276,14 @@ def _ask(
     request = requests[number]
     step = NOTHING
     if world.shared:
-        job = number * ATTEMPTS + request.attempts
+        job = job_of(number, request.attempts)
         store.begin(world, operations, agenda, store.ASK_READ, job, SUCCESS, 0.0)
     else:
         breaker = breakers[request.instance]
         before = breaker.state
         step = GO if permit(rules, breaker, world.now_s) else REFUSE
         if breaker.state != before:
-            _changed(rules, world, breaker, request.instance, agenda, changes)
+            _changed(rules, world, breaker, int(request.instance), agenda, changes)
     return step
 
 
@@ -303,21 +304,21 @@ def _end_call(
     tries_again = False
     if number < world.requests:
         if world.shared:
-            job = number * ATTEMPTS + request.attempts
+            job = job_of(number, request.attempts)
             store.begin(world, operations, agenda, store.RESULT_READ, job, request.is_bad, request.lasted_s)
         else:
             breaker = breakers[request.instance]
             before = breaker.state
             record(rules, breaker, world.now_s, request.is_bad, request.lasted_s)
             if breaker.state != before:
-                _changed(rules, world, breaker, request.instance, agenda, changes)
+                _changed(rules, world, breaker, int(request.instance), agenda, changes)
         world.ended += 1
         if request.is_bad:
             world.failed += 1
             request.wasted_s += request.lasted_s
             tries_again = request.attempts < world.max_attempts
     if tries_again:
-        push(agenda, world.now_s + _backoff_s(world, number, request.attempts), item_of(number, 0, RETRY))
+        push(agenda, world.now_s + _backoff_s(world, number, int(request.attempts)), item_of(number, 0, RETRY))
     else:
         # Not now - arrival: where nothing was waited for, a request lasts exactly as long as its call.
         latency_s = request.began_s - request.arrival_s + request.lasted_s
@@ -330,7 +331,7 @@ def _backoff_s(world: World, number: int, attempt: int) -> float:
     """The wait after this attempt: exponential, with an upper bound, and with full jitter or none."""
     longest_s = min(world.retry_base_s * world.retry_backoff_rate ** (attempt - 1), LONGEST_BACKOFF_S)
     if world.full_jitter:
-        return float(longest_s * uniform(world.jitter_key, number, attempt))
+        return float(longest_s * uniform(world.jitter_key, number, int(attempt)))
     return float(longest_s)
 
 

@@ -148,8 +148,14 @@ def records(count: int, kind: np.dtype[Any]) -> Records:
 
 
 @njit(cache=True, inline="always")
+def job_of(request: int, attempt: int) -> int:
+    """One call of a request. Plain Python would reckon in the few bits that a record keeps its attempts in."""
+    return int(request) * ATTEMPTS + int(attempt)
+
+
+@njit(cache=True, inline="always")
 def item_of(request: int, attempt: int, what: int) -> int:
-    return (request * ATTEMPTS + attempt) * 8 + what
+    return job_of(request, attempt) * 8 + what
 
 
 @njit(cache=True)

@@ -56,7 +56,7 @@ def _less_often(stream: np.random.Generator, rate_per_s: float, end_s: float) ->
 
 def _slower_and_worse(params: Any, seed: int) -> Any:
     come = TRAFFIC(params, seed)
-    chance = np.where(np.arange(come.chance.size) % 5 == 0, 0.0, come.chance)
+    chance = np.where(np.arange(come.chance.size) % 5 == 0, -1.0, come.chance)
     return come._replace(service_s=1.1 * come.service_s, chance=chance)
 
 

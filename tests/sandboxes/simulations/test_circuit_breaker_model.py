@@ -272,12 +272,12 @@ def test_the_default_run_with_seed_1_is_as_recorded() -> None:
     assert measure(result) == pytest.approx(
         {
             "availability": 0.54327103975918725,
-            "p95_ms": 106.0,
+            "p95_ms": 108.50091331204,
             "time_to_open_s": 2.2793458892014193,
             "wasted_caller_s": 953.5485700873422,
             "time_to_recover_s": 1.4300446222406862,
-            "p50_ms": 40.0,
-            "p99_ms": 160.0,
+            "p50_ms": 40.3163916166354,
+            "p99_ms": 161.587650490258,
             "goodput_per_s": 108.2875,
             "rejected_fraction": 0.4246205945064593,
             "times_opened": 1.0,
