@@ -53,7 +53,9 @@ def _of_the_rest(result: CircuitBreakerResult) -> Iterator[str]:
     """A sentence on each thing that the run had besides."""
     params, requests = result.params, result.outcome.size
     if params.pool is Pool.LIMITED:
-        yield f"{_requests(count(result, NO_THREAD)).capitalize()} to the dependency found no thread."
+        lacking = count(result, NO_THREAD)
+        found = "Every request to the dependency found a thread."
+        yield f"{_requests(lacking).capitalize()} to the dependency found no thread." if lacking else found
     if theirs := result.neighbour_outcome.size:
         good = int(np.count_nonzero(result.neighbour_outcome == SUCCEEDED))
         yield f"The neighbour was well throughout and answered {good:,} of {_requests(theirs)}."

@@ -41,6 +41,7 @@ from sandboxes.simulations.circuit_breaker.world import (
     POOL,
     REQUEST,
     REVIVED,
+    UNENDED,
     WORLD,
     Records,
     Run,
@@ -170,6 +171,7 @@ def started(params: CircuitBreakerParams, rule: Rules, come: Traffic) -> Run:
     requests.service_s[:-1] = come.service_s
     requests.chance[:-1] = come.chance
     requests.instance[:-1] = come.instance
+    requests.outcome[:] = UNENDED
     set_next_arrival(world, requests)
     breakers = records(1 if shared else params.instances, BREAKER)
     breakers[:] = closed_breaker(rule)

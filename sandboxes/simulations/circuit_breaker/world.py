@@ -17,6 +17,7 @@ from sandboxes.simulations.circuit_breaker.breaker import Breaker
 
 # How a request ended. SLOW is given afterwards to those that succeeded late.
 SUCCEEDED, SLOW, FAILED, REFUSED, NO_THREAD = 0, 1, 2, 3, 4
+UNENDED = -1
 MOST_PHASES = 5
 
 # What an item of the agenda is, in its lowest three bits; above them stand attempt and request, or an operation.

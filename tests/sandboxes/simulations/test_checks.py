@@ -11,7 +11,7 @@ import pytest
 
 from sandboxes.simulations.catalogue import CATALOGUE
 from sandboxes.simulations.checks import Check, Finding, Source, carry_out, exact, report, statistical, within
-from sandboxes.simulations.circuit_breaker import breaker, checks, model, start
+from sandboxes.simulations.circuit_breaker import breaker, checks, model, overload_checks, start, vectors
 
 EVERY_CHECK = [(simulation, check) for simulation in CATALOGUE for check in simulation.checks]
 NOWHERE = Source("nowhere")
@@ -64,20 +64,45 @@ def _unmoved(*args: Any) -> None:
     return None
 
 
+def _set(**settings: Any) -> Callable[..., Any]:
+    """A run that starts with other settings than those it was asked for."""
+
+    def otherwise(*args: Any) -> Any:
+        going = STARTED(*args)
+        for name, value in settings.items():
+            going.world[name] = value
+        return going
+
+    return otherwise
+
+
+def _cut_short(rule: Any, going: Any, until_s: float) -> Any:
+    return PLAY_UNTIL(rule, going, min(until_s, 40.0))
+
+
+STARTED, PLAY_UNTIL = start.started, start.play_until
 POISSON, TRAFFIC = start.poisson_arrivals, start.traffic
 BREAKAGES: Mapping[str, tuple[Any, str, Callable[..., Any]]] = {
-    "results swapped": (checks, "record", _swapped),
-    "results ignored": (checks, "record", _unmoved),
-    "let through too early": (checks, "permit", _too_early),
-    "everybody let through": (checks, "permit", lambda *args: True),
-    "nobody let through": (checks, "permit", lambda *args: False),
-    "permits not given back": (checks, "release", _unmoved),
-    "timers that never go off": (checks, "fire_timer", _unmoved),
-    "no timer": (checks, "timer_due_s", lambda *args: float("inf")),
-    "a timer where none should be": (checks, "timer_due_s", lambda *args: 1.0),
+    "results swapped": (vectors, "record", _swapped),
+    "results ignored": (vectors, "record", _unmoved),
+    "let through too early": (vectors, "permit", _too_early),
+    "everybody let through": (vectors, "permit", lambda *args: True),
+    "nobody let through": (vectors, "permit", lambda *args: False),
+    "permits not given back": (vectors, "release", _unmoved),
+    "timers that never go off": (vectors, "fire_timer", _unmoved),
+    "no timer": (vectors, "timer_due_s", lambda *args: float("inf")),
+    "a timer where none should be": (vectors, "timer_due_s", lambda *args: 1.0),
     "arrivals in pairs": (start, "poisson_arrivals", _in_bunches),
     "fewer arrivals": (start, "poisson_arrivals", _less_often),
     "slower calls and more errors": (model, "traffic", _slower_and_worse),
+    "threads without limit": (model, "started", _set(pool_limited=0)),
+    "one server more": (model, "started", _set(servers=2)),
+    "no retries": (model, "started", _set(max_attempts=1)),
+    "waits that do not grow": (model, "started", _set(retry_backoff_rate=1.0)),
+    "the wrong jitter": (model, "started", _set(full_jitter=0)),
+    "a run cut short": (model, "play_until", _cut_short),
+    "writes without a condition": (overload_checks, "started", _set(conditional=0)),
+    "writes with a condition": (overload_checks, "started", _set(conditional=1)),
 }
 
 
