@@ -240,7 +240,7 @@ OVERLOAD_CHECKS = tuple(
             lambda: _p99(
                 20 * log(100),
                 **ONE_SERVER,
-                arrival_rate_per_s=80,
+                arrival_rate_per_s=50,
                 service_time="exponential",
                 healthy_median_ms=10 * log(2),
             ),
