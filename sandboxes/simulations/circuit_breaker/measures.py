@@ -109,7 +109,7 @@ METRICS = (
     ),
     Metric(
         "victim_availability",
-        "Neighbour available",
+        "Neighbour served",
         "%",
         "Share of the requests for the healthy neighbour that got its answer. All they can lack is a thread.",
         Better.HIGHER,

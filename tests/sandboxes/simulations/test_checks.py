@@ -97,6 +97,7 @@ BREAKAGES: Mapping[str, tuple[Any, str, Callable[..., Any]]] = {
     "slower calls and more errors": (model, "traffic", _slower_and_worse),
     "threads without limit": (model, "started", _set(pool_limited=0)),
     "one server more": (model, "started", _set(servers=2)),
+    "a longer timeout": (model, "started", _set(call_timeout_s=3.0)),
     "no retries": (model, "started", _set(max_attempts=1)),
     "waits that do not grow": (model, "started", _set(retry_backoff_rate=1.0)),
     "the wrong jitter": (model, "started", _set(full_jitter=0)),
