@@ -21,33 +21,53 @@ from sandboxes.simulations.circuit_breaker.world import (
     SERVED,
     TIMED_OUT,
     Records,
+    Request,
     World,
     item_of,
     job_of,
+    plan,
 )
 
 
-@njit(cache=True, inline="always")
-def send(world: World, requests: Records, queue: NDArray[np.int64], agenda: Agenda, number: int) -> None:
-    """A call of this request leaves now; from here on its answer or its timeout is on the agenda."""
-    request = requests[number]
-    request.began_s = world.now_s
-    request.attempts += 1
-    request.is_calling = 1
-    world.passed += 1
-    move_to_phase(world)
-    if world.capacity_limited:
-        _queue_up(world, requests, queue, agenda, number)
+@njit(cache=True)
+def call(world: World, request: Request, number: int) -> None:
+    """A call leaves now for a dependency without limits: how it will end, and when, is known at once."""
+    _leave(world, request)
+    attempt = int(request.attempts)
+    service_s = request.service_s if attempt == 1 else service_time_s(world, number, attempt)
+    service_s *= world.factor[world.phase]
+    if service_s > world.call_timeout_s:
+        request.lasted_s = world.call_timeout_s
+        request.is_bad = 1
     else:
-        service_s = request.service_s if request.attempts == 1 else service_time_s(world, number, int(request.attempts))
-        service_s *= world.factor[world.phase]
-        if service_s > world.call_timeout_s:
-            request.lasted_s = world.call_timeout_s
-            request.is_bad = 1
-        else:
-            request.lasted_s = service_s
-            request.is_bad = chance(world, request, number, int(request.attempts)) < world.error_rate[world.phase]
-        push(agenda, world.now_s + request.lasted_s, item_of(number, request.attempts, ENDED))
+        request.lasted_s = service_s
+        request.is_bad = chance(world, request, number, attempt) < world.error_rate[world.phase]
+    plan(world, world.now_s + request.lasted_s, item_of(number, attempt, ENDED))
+
+
+@njit(cache=True)
+def call_limited(world: World, requests: Records, queue: NDArray[np.int64], agenda: Agenda, number: int) -> None:
+    """A call leaves now: to a server if one is free, else into the queue, else for an error at once.
+
+    The dead do not even say that there is no room.
+    """
+    request = requests[number]
+    _leave(world, request)
+    job = job_of(number, request.attempts)
+    request.is_bad = 1
+    if world.busy_servers < world.servers and not is_dead(world):
+        _take_up(world, requests, agenda, job)
+    elif world.queued < world.queue_size:
+        place = world.queue_first + world.queued
+        if place >= world.queue_size:
+            place -= world.queue_size
+        queue[place] = job
+        world.queued += 1
+    elif not is_dead(world):
+        request.lasted_s = 0.0
+        push(agenda, world.now_s, item_of(number, request.attempts, ENDED))
+        return
+    push(agenda, world.now_s + world.call_timeout_s, item_of(number, request.attempts, TIMED_OUT))
 
 
 @njit(cache=True)
@@ -74,7 +94,7 @@ def service_time_s(world: World, number: int, attempt: int) -> float:
 
 
 @njit(cache=True)
-def chance(world: World, request: Records, number: int, attempt: int) -> float:
+def chance(world: World, request: Request, number: int, attempt: int) -> float:
     if attempt == 1:
         return float(request.chance)
     return uniform(world.error_key, number, attempt)
@@ -93,24 +113,12 @@ def is_dead(world: World) -> bool:
 
 
 @njit(cache=True)
-def _queue_up(world: World, requests: Records, queue: NDArray[np.int64], agenda: Agenda, number: int) -> None:
-    """To a server if one is free, else into the queue, else an error at once; the dead do not even say that."""
-    request = requests[number]
-    job = job_of(number, request.attempts)
-    request.is_bad = 1
-    if world.busy_servers < world.servers and not is_dead(world):
-        _take_up(world, requests, agenda, job)
-    elif world.queued < world.queue_size:
-        place = world.queue_first + world.queued
-        if place >= world.queue_size:
-            place -= world.queue_size
-        queue[place] = job
-        world.queued += 1
-    elif not is_dead(world):
-        request.lasted_s = 0.0
-        push(agenda, world.now_s, item_of(number, request.attempts, ENDED))
-        return
-    push(agenda, world.now_s + world.call_timeout_s, item_of(number, request.attempts, TIMED_OUT))
+def _leave(world: World, request: Request) -> None:
+    request.began_s = world.now_s
+    request.attempts += 1
+    request.is_calling = 1
+    world.passed += 1
+    move_to_phase(world)
 
 
 @njit(cache=True)

@@ -22,7 +22,7 @@ from sandboxes.simulations.circuit_breaker.breaker import (
     record,
     timer_due_s,
 )
-from sandboxes.simulations.circuit_breaker.dependency import send, serve_next
+from sandboxes.simulations.circuit_breaker.dependency import call, call_limited, serve_next
 from sandboxes.simulations.circuit_breaker.draws import uniform
 from sandboxes.simulations.circuit_breaker.world import (
     ATTEMPTS,
@@ -38,10 +38,12 @@ from sandboxes.simulations.circuit_breaker.world import (
     STORE,
     SUCCEEDED,
     Records,
+    Request,
     World,
     item_of,
     job_of,
     note,
+    plan,
 )
 
 # No backoff is longer, whatever it has grown to.
@@ -54,7 +56,7 @@ NOTHING, GO, REFUSE, BEGIN, ASK, ANSWERED, OVER = range(7)
 
 
 @njit(cache=True)
-def advance(
+def advance(  # noqa: C901 - one place for the big arrays: compiled code counts references to each at every call
     rules: Rules,
     world: World,
     requests: Records,
@@ -70,119 +72,83 @@ def advance(
     """Everything up to and including `until_s` happens. False if it stopped before, for want of room in an array."""
     while True:
         event_s = next_at_s(agenda)
-        if min(event_s, world.arrival_s) > until_s or min(event_s, world.arrival_s) == np.inf:
+        # Behind the last request of each kind stands one that never comes.
+        arrival_s = min(requests[world.next_request].arrival_s, requests[world.next_neighbour].arrival_s)
+        if min(event_s, arrival_s) > until_s or min(event_s, arrival_s) == np.inf:
             return True
-        if (
-            agenda[0]["item"] + MOST_ADDED >= agenda.size
-            or world.changes + MOST_ADDED > changes.size
-            or (world.shared and world.free_operations < MOST_ADDED)
-        ):
+        if _is_full(world, agenda, changes):
             return False
-        if event_s > world.arrival_s:
-            world.now_s = world.arrival_s
-            number = _next_arrival(world, requests)
-            step = _arrive(world, requests, pools, agenda, number)
+        if event_s > arrival_s:
+            world.now_s = arrival_s
+            number = _taken_next(world, requests[world.next_request])
+            step = BEGIN
+            if world.pool_limited:
+                step = _take_thread(world, requests, pools, agenda, number)
         else:
             item = pop(agenda)
             world.now_s = event_s
-            number = _request_of(operations, item)
-            step = _happen(
-                rules, world, requests, breakers, pools, queue, agenda, changes, operations, copies, item, number
-            )
-        _follow(rules, world, requests, breakers, pools, queue, agenda, changes, operations, step, number)
+            what, job = item % 8, item // 8
+            number = job // ATTEMPTS if item >= 0 else 0
+            step = ANSWERED
+            if item < 0:
+                step = NOTHING
+                _time_is_up(rules, world, breakers, agenda, changes, -1 - item)
+            elif what == STORE:
+                number = operations[job].job // ATTEMPTS
+                step = store.proceed(rules, world, breakers, operations, copies, changes, agenda, job)
+            elif what != ENDED:
+                step = _turn(world, requests, pools, queue, agenda, what, job)
+        request = requests[number]
+        if step == BEGIN:
+            step = _begin(world, request, number)
+        if world.shared and (step == ASK or (step == ANSWERED and number < world.requests)):
+            _ask_store(world, request, operations, agenda, step, number)
+            step = step if step == ANSWERED else NOTHING
+        breaker = breakers[0] if world.shared else breakers[request.instance]
+        before = breaker.state
+        if step == ASK:
+            step = GO if permit(rules, breaker, world.now_s) else REFUSE
+        if step == GO and world.capacity_limited:
+            call_limited(world, requests, queue, agenda, number)
+        elif step == GO:
+            call(world, request, number)
+        elif step == REFUSE:
+            world.refused += 1
+            _end(world, request, REFUSED, world.now_s - request.arrival_s)
+            step = OVER
+        elif step == ANSWERED:
+            if number < world.requests and not world.shared:
+                record(rules, breaker, world.now_s, request.is_bad, request.lasted_s)
+            step = _end_call(world, request, number)
+        if breaker.state != before:
+            _changed(rules, world, breaker, int(request.instance), agenda, changes)
+        if world.due >= 0:
+            push(agenda, world.due_s, world.due)
+            world.due = -1
+        if step == OVER and world.pool_limited:
+            _give_thread_back(world, requests, pools[request.instance], agenda)
 
 
-@njit(cache=True, inline="always")
-def _request_of(operations: Records, item: int) -> int:
-    """The request that an item of the agenda concerns; 0 for a timer, which concerns none."""
-    number = 0
-    if item >= 0:
-        job = item // 8
-        number = (operations[job].job if item % 8 == STORE else job) // ATTEMPTS
-    return number
+@njit(cache=True)
+def _is_full(world: World, agenda: Agenda, changes: Records) -> bool:
+    """Whether an array may have no room for what the next event adds."""
+    return bool(
+        agenda[0]["item"] + MOST_ADDED >= agenda.size
+        or world.changes + MOST_ADDED > changes.size
+        or (world.shared and world.free_operations < MOST_ADDED)
+    )
 
 
-@njit(cache=True, inline="always")
-def _happen(
-    rules: Rules,
-    world: World,
-    requests: Records,
-    breakers: Records,
-    pools: Records,
-    queue: NDArray[np.int64],
-    agenda: Agenda,
-    changes: Records,
-    operations: Records,
-    copies: Records,
-    item: int,
-    number: int,
-) -> int:
-    """What was on the agenda happens. The next step of its request."""
-    what, job = item % 8, item // 8
-    step = NOTHING
-    if item < 0:
-        _time_is_up(rules, world, breakers, agenda, changes, -1 - item)
-    elif what == ENDED:
-        step = ANSWERED
-    elif what == STORE:
-        step = store.proceed(rules, world, breakers, operations, copies, changes, agenda, job)
-    else:
-        step = _turn(world, requests, pools, queue, agenda, what, job)
-    return step
-
-
-@njit(cache=True, inline="always")
-def _follow(
-    rules: Rules,
-    world: World,
-    requests: Records,
-    breakers: Records,
-    pools: Records,
-    queue: NDArray[np.int64],
-    agenda: Agenda,
-    changes: Records,
-    operations: Records,
-    step: int,
-    number: int,
-) -> None:
-    """All the steps that the request takes at this moment, one after the other."""
-    if step == BEGIN:
-        step = _begin(world, requests, agenda, number)
-    if step == ASK:
-        step = _ask(rules, world, requests, breakers, agenda, changes, operations, number)
-    if step == GO:
-        send(world, requests, queue, agenda, number)
-    elif step == ANSWERED:
-        step = _end_call(rules, world, requests, breakers, agenda, changes, operations, number)
-    elif step == REFUSE:
-        world.refused += 1
-        _end(world, requests, number, REFUSED, world.now_s - requests[number].arrival_s)
-        step = OVER
-    if step == OVER and world.pool_limited:
-        _give_thread_back(world, requests, pools[requests[number].instance], agenda)
-
-
-@njit(cache=True, inline="always")
-def set_next_arrival(world: World, requests: Records) -> None:
-    """The sooner of the next request to the dependency and the next to the neighbour; infinity when none is left."""
-    world.arrival_s = np.inf
-    if world.next_request < world.requests:
-        world.arrival_s = requests[world.next_request].arrival_s
-    if world.next_neighbour < world.neighbours:
-        world.arrival_s = min(world.arrival_s, requests[world.requests + world.next_neighbour].arrival_s)
-
-
-@njit(cache=True, inline="always")
-def _next_arrival(world: World, requests: Records) -> int:
-    """The request that arrives now."""
-    number = world.next_request
-    if number < world.requests and requests[number].arrival_s == world.arrival_s:
+@njit(cache=True)
+def _taken_next(world: World, ours: Records) -> int:
+    """The request that arrives now: `ours`, the next to the dependency, or else the next to the neighbour."""
+    if ours.arrival_s == world.now_s:
+        number = int(world.next_request)
         world.next_request += 1
     else:
-        number = world.requests + world.next_neighbour
+        number = int(world.next_neighbour)
         world.next_neighbour += 1
-    set_next_arrival(world, requests)
-    return int(number)
+    return number
 
 
 @njit(cache=True)
@@ -218,25 +184,16 @@ def _turn(
     return ANSWERED
 
 
-@njit(cache=True, inline="always")
-def _arrive(world: World, requests: Records, pools: Records, agenda: Agenda, number: int) -> int:
-    """BEGIN with a thread; else stand in line for one, or fail for want of it."""
-    step = BEGIN
-    if world.pool_limited:
-        pool = pools[requests[number].instance]
-        if pool.busy < world.pool_size:
-            pool.busy += 1
-        else:
-            _wait_for_thread(world, requests, pool, agenda, number)
-            step = NOTHING
-    return step
-
-
 @njit(cache=True)
-def _wait_for_thread(world: World, requests: Records, pool: Records, agenda: Agenda, number: int) -> None:
+def _take_thread(world: World, requests: Records, pools: Records, agenda: Agenda, number: int) -> int:
+    """BEGIN with a thread; else stand in line for one, or fail for want of it."""
+    pool = pools[requests[number].instance]
+    if pool.busy < world.pool_size:
+        pool.busy += 1
+        return BEGIN
     if world.pool_wait_s == 0.0:
-        _end(world, requests, number, NO_THREAD, 0.0)
-        return
+        _end(world, requests[number], NO_THREAD, 0.0)
+        return NOTHING
     if pool.waiting == 0:
         pool.first = number
     else:
@@ -244,86 +201,49 @@ def _wait_for_thread(world: World, requests: Records, pool: Records, agenda: Age
     pool.last = number
     pool.waiting += 1
     push(agenda, world.now_s + world.pool_wait_s, item_of(number, 0, LEFT_LINE))
+    return NOTHING
 
 
-@njit(cache=True, inline="always")
-def _begin(world: World, requests: Records, agenda: Agenda, number: int) -> int:
+@njit(cache=True)
+def _begin(world: World, request: Request, number: int) -> int:
     """With a thread in hand: call the neighbour, or ASK for a call to the dependency."""
-    step = ASK
-    if number >= world.requests:
-        request = requests[number]
-        request.began_s = world.now_s
-        request.attempts = 1
-        request.is_bad = request.service_s > world.call_timeout_s
-        request.lasted_s = min(request.service_s, world.call_timeout_s)
-        push(agenda, world.now_s + request.lasted_s, item_of(number, 1, ENDED))
-        step = NOTHING
-    return step
+    if number < world.requests:
+        return ASK
+    request.began_s = world.now_s
+    request.attempts = 1
+    request.is_bad = request.service_s > world.call_timeout_s
+    request.lasted_s = min(request.service_s, world.call_timeout_s)
+    plan(world, world.now_s + request.lasted_s, item_of(number, 1, ENDED))
+    return NOTHING
 
 
-@njit(cache=True, inline="always")
-def _ask(
-    rules: Rules,
-    world: World,
-    requests: Records,
-    breakers: Records,
-    agenda: Agenda,
-    changes: Records,
-    operations: Records,
-    number: int,
-) -> int:
-    """GO or REFUSE, as the breaker says: its own instance's at once, the shared one after a read of the store."""
-    request = requests[number]
-    step = NOTHING
-    if world.shared:
-        job = job_of(number, request.attempts)
+@njit(cache=True)
+def _ask_store(world: World, request: Request, operations: Records, agenda: Agenda, step: int, number: int) -> None:
+    """Begin to read the shared state: to ask for a call, or to record the one that is over."""
+    job = job_of(number, request.attempts)
+    if step == ASK:
         store.begin(world, operations, agenda, store.ASK_READ, job, SUCCESS, 0.0)
     else:
-        breaker = breakers[request.instance]
-        before = breaker.state
-        step = GO if permit(rules, breaker, world.now_s) else REFUSE
-        if breaker.state != before:
-            _changed(rules, world, breaker, int(request.instance), agenda, changes)
-    return step
+        store.begin(world, operations, agenda, store.RESULT_READ, job, int(request.is_bad), request.lasted_s)
 
 
-@njit(cache=True, inline="always")
-def _end_call(
-    rules: Rules,
-    world: World,
-    requests: Records,
-    breakers: Records,
-    agenda: Agenda,
-    changes: Records,
-    operations: Records,
-    number: int,
-) -> int:
-    """A call is over, by an answer, an error or its timeout: tell the breaker; OVER unless it is tried again."""
-    request = requests[number]
+@njit(cache=True)
+def _end_call(world: World, request: Request, number: int) -> int:
+    """A call is over, by an answer, an error or its timeout: the request is OVER too unless it is tried again."""
     request.is_calling = 0
-    tries_again = False
     if number < world.requests:
-        if world.shared:
-            job = job_of(number, request.attempts)
-            store.begin(world, operations, agenda, store.RESULT_READ, job, request.is_bad, request.lasted_s)
-        else:
-            breaker = breakers[request.instance]
-            before = breaker.state
-            record(rules, breaker, world.now_s, request.is_bad, request.lasted_s)
-            if breaker.state != before:
-                _changed(rules, world, breaker, int(request.instance), agenda, changes)
         world.ended += 1
         if request.is_bad:
             world.failed += 1
             request.wasted_s += request.lasted_s
-            tries_again = request.attempts < world.max_attempts
-    if tries_again:
-        push(agenda, world.now_s + _backoff_s(world, number, int(request.attempts)), item_of(number, 0, RETRY))
-    else:
-        # Not now - arrival: where nothing was waited for, a request lasts exactly as long as its call.
-        latency_s = request.began_s - request.arrival_s + request.lasted_s
-        _end(world, requests, number, FAILED if request.is_bad else SUCCEEDED, latency_s)
-    return NOTHING if tries_again else OVER
+            if request.attempts < world.max_attempts:
+                wait_s = _backoff_s(world, number, int(request.attempts))
+                plan(world, world.now_s + wait_s, item_of(number, 0, RETRY))
+                return NOTHING
+    # Not now - arrival: where nothing was waited for, a request lasts exactly as long as its call.
+    latency_s = request.began_s - request.arrival_s + request.lasted_s
+    _end(world, request, FAILED if request.is_bad else SUCCEEDED, latency_s)
+    return OVER
 
 
 @njit(cache=True)
@@ -335,10 +255,10 @@ def _backoff_s(world: World, number: int, attempt: int) -> float:
     return float(longest_s)
 
 
-@njit(cache=True, inline="always")
-def _end(world: World, requests: Records, number: int, outcome: int, latency_s: float) -> None:
-    requests[number].outcome = outcome
-    requests[number].latency_s = latency_s
+@njit(cache=True)
+def _end(world: World, request: Request, outcome: int, latency_s: float) -> None:
+    request.outcome = outcome
+    request.latency_s = latency_s
     if outcome == NO_THREAD:
         world.no_thread += 1
 
@@ -359,7 +279,7 @@ def _give_up(world: World, requests: Records, pool: Records) -> None:
     while pool.waiting > 0 and requests[pool.first].arrival_s + world.pool_wait_s <= world.now_s:
         number = pool.first
         _leave_line(world, requests, pool)
-        _end(world, requests, number, NO_THREAD, world.now_s - requests[number].arrival_s)
+        _end(world, requests[number], NO_THREAD, world.now_s - requests[number].arrival_s)
 
 
 @njit(cache=True)

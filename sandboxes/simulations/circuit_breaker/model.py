@@ -32,7 +32,15 @@ from numpy.typing import NDArray
 
 from sandboxes.simulations.circuit_breaker.breaker import CLOSED
 from sandboxes.simulations.circuit_breaker.params import Capacity, CircuitBreakerParams, Neighbour, Pool
-from sandboxes.simulations.circuit_breaker.start import Phase, play_until, rules, script, started, traffic
+from sandboxes.simulations.circuit_breaker.start import (
+    Phase,
+    ours_and_theirs,
+    play_until,
+    rules,
+    script,
+    started,
+    traffic,
+)
 from sandboxes.simulations.circuit_breaker.world import SLOW, SUCCEEDED, Run
 
 # Moments at which the pool and the queue are looked at, spread evenly over the run.
@@ -98,7 +106,7 @@ def run(params: CircuitBreakerParams, seed: int) -> CircuitBreakerResult:
     if params.pool is Pool.LIMITED or params.dependency_capacity is Capacity.LIMITED:
         levels, going = _watched(params, going)
     going = play_until(rule, going, np.inf)
-    ours, theirs = going.requests[: come.requests], going.requests[come.requests : -1]
+    ours, theirs = (going.requests[here] for here, _ in ours_and_theirs(come))
     outcome, latency_s = ours.outcome.copy(), ours.latency_s.copy()
     outcome[(outcome == SUCCEEDED) & (latency_s > params.slow_call_duration_threshold_s)] = SLOW
     return CircuitBreakerResult(

@@ -21,7 +21,7 @@ from sandboxes.simulations.circuit_breaker.breaker import (
     Rules,
     closed_breaker,
 )
-from sandboxes.simulations.circuit_breaker.loop import MOST_ADDED, advance, set_next_arrival
+from sandboxes.simulations.circuit_breaker.loop import MOST_ADDED, advance
 from sandboxes.simulations.circuit_breaker.params import (
     Capacity,
     CircuitBreakerParams,
@@ -165,14 +165,15 @@ def started(params: CircuitBreakerParams, rule: Rules, come: Traffic) -> Run:
     """A run at 0 s, with all closed and idle and nothing done yet."""
     shared = params.kind is not Kind.NONE and params.state_kept is StateKept.SHARED
     world = _world(params, come, shared)
-    # One more than there are, so that there is a first one in every run.
-    requests = records(come.arrival_s.size + 1, REQUEST)
-    requests.arrival_s[:-1] = come.arrival_s
-    requests.service_s[:-1] = come.service_s
-    requests.chance[:-1] = come.chance
-    requests.instance[:-1] = come.instance
+    requests = records(come.arrival_s.size + 2, REQUEST)
     requests.outcome[:] = UNENDED
-    set_next_arrival(world, requests)
+    for here, there in ours_and_theirs(come):
+        requests.arrival_s[here] = come.arrival_s[there]
+        requests.service_s[here] = come.service_s[there]
+        requests.chance[here] = come.chance[there]
+        requests.instance[here] = come.instance[there]
+    # Behind each kind, one that never comes.
+    requests.arrival_s[[come.requests, -1]] = np.inf
     breakers = records(1 if shared else params.instances, BREAKER)
     breakers[:] = closed_breaker(rule)
     agenda = empty_agenda(ROOM)
@@ -191,6 +192,12 @@ def started(params: CircuitBreakerParams, rule: Rules, come: Traffic) -> Run:
         operations=_free(world, records(OPERATIONS if shared else 1, OPERATION), 0),
         copies=records(OPERATIONS if shared else 1, BREAKER),
     )
+
+
+def ours_and_theirs(come: Traffic) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where the requests to the dependency, and the neighbour's, stand in the run, and where in the traffic."""
+    ours = slice(0, come.requests)
+    return (ours, ours), (slice(come.requests + 1, come.arrival_s.size + 1), slice(come.requests, None))
 
 
 def play_until(rule: Rules, run: Run, until_s: float) -> Run:
@@ -249,7 +256,8 @@ def _world(params: CircuitBreakerParams, come: Traffic, shared: bool) -> World:
         "end_s": phases[-1].end_s,
         "call_timeout_s": params.call_timeout_s,
         "requests": come.requests,
-        "neighbours": come.arrival_s.size - come.requests,
+        "next_neighbour": come.requests + 1,
+        "due": -1,
         "pool_limited": params.pool is Pool.LIMITED,
         "pool_size": params.pool_size,
         "pool_wait_s": params.pool_wait_s,

@@ -69,7 +69,6 @@ WORLD = np.dtype(
         ("end_s", np.float64),
         ("call_timeout_s", np.float64),
         ("requests", np.int64),  # to the dependency; those to the neighbour are numbered behind them
-        ("neighbours", np.int64),
         ("pool_limited", np.int64),
         ("pool_size", np.int64),
         ("pool_wait_s", np.float64),
@@ -104,7 +103,8 @@ WORLD = np.dtype(
         ("phase", np.int64),
         ("next_request", np.int64),
         ("next_neighbour", np.int64),
-        ("arrival_s", np.float64),  # of the next of both
+        ("due_s", np.float64),  # and
+        ("due", np.int64),  # an item that has yet to go on the agenda; -1 for none
         ("changes", np.int64),
         ("busy_servers", np.int64),
         ("queue_first", np.int64),
@@ -126,6 +126,7 @@ WORLD = np.dtype(
 )
 
 World: TypeAlias = Any
+Request: TypeAlias = Any
 Records: TypeAlias = Any
 
 
@@ -133,7 +134,9 @@ class Run(NamedTuple):
     """All of one run, as `advance` takes it. Arrays that become too small are replaced by larger ones."""
 
     world: World
-    requests: Records  # (n,) of REQUEST: those to the dependency, then the neighbour's
+    requests: (
+        Records  # of REQUEST: those to the dependency, one that never comes, the neighbour's, one that never comes
+    )
     breakers: Records  # (instances,) of BREAKER; only the first is in use where the state is shared
     pools: Records  # (instances,) of POOL
     queue: NDArray[np.int64]  # (queue_size,) jobs: a ring
@@ -148,15 +151,22 @@ def records(count: int, kind: np.dtype[Any]) -> Records:
     return np.zeros(count, kind).view(np.recarray)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def job_of(request: int, attempt: int) -> int:
     """One call of a request. Plain Python would reckon in the few bits that a record keeps its attempts in."""
     return int(request) * ATTEMPTS + int(attempt)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def item_of(request: int, attempt: int, what: int) -> int:
     return job_of(request, attempt) * 8 + what
+
+
+@njit(cache=True)
+def plan(world: World, at_s: float, item: int) -> None:
+    """Keep an item for the agenda: who has no agenda at hand can put one there, once in every event."""
+    world.due_s = at_s
+    world.due = item
 
 
 @njit(cache=True)
