@@ -203,11 +203,11 @@ def ours_and_theirs(come: Traffic) -> tuple[tuple[slice, slice], tuple[slice, sl
 def play_until(rule: Rules, run: Run, until_s: float) -> Run:
     """The run as it stands once everything up to and including `until_s` has happened."""
     while not advance(rule, *run, until_s):
-        run = _with_more_room(run)
+        run = with_more_room(run)
     return run
 
 
-def _with_more_room(run: Run) -> Run:
+def with_more_room(run: Run) -> Run:
     """The same run, with twice the room in whatever is nearly full."""
     world = run.world
     if run.agenda[0]["item"] + MOST_ADDED >= run.agenda.size:
