@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from sandboxes import addresses, services
 from sandboxes.forms import told
 from sandboxes.services import Outcome, Part, Ready, Run, Waiting
-from sandboxes.simulations.spec import Params, Simulation, knobs
+from sandboxes.simulations.spec import Params, Simulation
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def compared(
 
 def turns(simulation: Simulation[Any, Any], before: Params, now: Params) -> list[Turn]:
     """The knobs in which two parameter sets differ, in the order of declaration."""
-    pairs = ((name, knob, getattr(before, name), getattr(now, name)) for name, knob in knobs(simulation.params).items())
+    pairs = ((name, knob, getattr(before, name), getattr(now, name)) for name, knob in simulation.knobs.items())
     return [
         Turn(knob.label, told(simulation, name, old), told(simulation, name, new))
         for name, knob, old, new in pairs

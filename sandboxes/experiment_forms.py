@@ -6,9 +6,8 @@ from typing import Any
 
 from django import forms
 
-from sandboxes import experiments, naming
+from sandboxes import experiments
 from sandboxes.models import NOTE_LENGTH, TITLE_LENGTH, Experiment
-from sandboxes.services import Run
 
 LONGEST_ADDRESS = 8_000
 
@@ -82,11 +81,9 @@ class ChangeForm(WordsForm):
     )
 
 
-def blank(run: Run, address: str, scope: str, title: str = "") -> SaveForm:
-    """The form that saves the run at this address, with a title that says which it is unless one is given."""
-    return SaveForm(
-        initial={"address": address, "title": (title or naming.title(run))[:TITLE_LENGTH]}, auto_id=ids(scope)
-    )
+def blank(address: str, scope: str, title: str) -> SaveForm:
+    """The form that saves what is at this address, with a title to begin with."""
+    return SaveForm(initial={"address": address, "title": title[:TITLE_LENGTH]}, auto_id=ids(scope))
 
 
 def kept(experiment: Experiment) -> ChangeForm:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sandboxes.simulations.spec import BadParams, Choice, Knob, Numbers, Problem, Simulation, knobs
+from sandboxes.simulations.spec import BadParams, Choice, Knob, Numbers, Problem, Simulation
 from sandboxes.simulations.streams import LARGEST_SEED
 
 SEED = Knob(
@@ -71,7 +71,7 @@ def controls(
     """
     wrong = {problem.name: worded(simulation, problem) for problem in refused.problems} if refused else {}
     fields = simulation.params.model_fields
-    declared = {**knobs(simulation.params), "seed": SEED}
+    declared = {**simulation.knobs, "seed": SEED}
     return [
         _control(
             name,
@@ -85,9 +85,23 @@ def controls(
     ]
 
 
-def grouped(members: Iterable[Control]) -> list[tuple[str, list[Control]]]:
-    """(group, its controls), in order."""
-    return [(group, list(found)) for group, found in groupby(members, key=lambda control: control.knob.group)]
+@dataclass(frozen=True)
+class Group:
+    """Controls that stand together. One that folds is closed until somebody opens it or has turned a knob of it."""
+
+    name: str
+    controls: list[Control]
+    folds: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return any(control.value != control.default or control.error for control in self.controls)
+
+
+def grouped(members: Iterable[Control], folded: Collection[str] = ()) -> list[Group]:
+    """The groups in order; those named in `folded` fold."""
+    found = groupby(members, key=lambda control: control.knob.group)
+    return [Group(name, list(group), name in folded) for name, group in found]
 
 
 @dataclass(frozen=True)
@@ -117,7 +131,7 @@ def axis_choices(simulation: Simulation[Any, Any]) -> list[tuple[str, list[AxisC
     """(group, its parameters), in order; those that a sweep can go over."""
     fields = simulation.params.model_fields
     choices = []
-    for name, knob in knobs(simulation.params).items():
+    for name, knob in simulation.knobs.items():
         if fields[name].annotation is Numbers:
             continue
         bounded = fields[name].annotation in (int, float)
@@ -147,7 +161,7 @@ MANY_LABELS = {
 
 def worded(simulation: Simulation[Any, Any], problem: Problem) -> str:
     """A problem in the words of the page: the knob's label instead of the parameter's name."""
-    labels = MANY_LABELS | {name: knob.label for name, knob in {**knobs(simulation.params), "seed": SEED}.items()}
+    labels = MANY_LABELS | {name: knob.label for name, knob in {**simulation.knobs, "seed": SEED}.items()}
     if problem.name not in labels:
         return problem.message
     return problem.message.replace(problem.name, f"“{labels[problem.name]}”", 1)
@@ -158,7 +172,7 @@ def told(simulation: Simulation[Any, Any], name: str, value: Any) -> str:
     annotation = simulation.params.model_fields[name].annotation if name != "seed" else int
     _, choices = _kind(annotation)
     words = dict(choices).get(plain(value), plain(value))
-    return f"{words} {knobs(simulation.params)[name].unit}".rstrip() if name != "seed" else words
+    return f"{words} {simulation.knobs[name].unit}".rstrip() if name != "seed" else words
 
 
 def plain(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from sandboxes.forms import SEED, plain, told
 from sandboxes.models import TITLE_LENGTH
 from sandboxes.services import DEFAULT_SEED, Run
-from sandboxes.simulations.spec import Choice, Knob, knobs
+from sandboxes.simulations.spec import Choice, Knob
 
 MOST_NAMED = 3
 
@@ -27,7 +27,7 @@ def turned(run: Run, start: Mapping[str, Any] | None = None) -> list[Setting]:
     """The settings, seed included, that differ from `start` (the defaults unless given) and have an effect."""
     before = {"seed": DEFAULT_SEED, **(run.simulation.defaults if start is None else start)}
     now = {**run.settings, "seed": run.seed}
-    declared = {**knobs(run.simulation.params), "seed": SEED}
+    declared = {**run.simulation.knobs, "seed": SEED}
     return [
         _setting(run, name, knob, now[name])
         for name, knob in declared.items()

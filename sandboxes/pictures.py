@@ -17,7 +17,7 @@ from sandboxes.batches import DONE, FAILED, Axis, Batch, Look
 from sandboxes.forms import plain, told
 from sandboxes.presentation import amount
 from sandboxes.simulations.palette import TEMPLATE, light
-from sandboxes.simulations.spec import Metric, knobs
+from sandboxes.simulations.spec import Metric
 from sandboxes.simulations.statistics import Array, Moments, moments
 from sandboxes.sweeps import Sweep
 
@@ -127,7 +127,7 @@ def _where(batch: Batch, axis: Axis, value: Any) -> str:
 
 
 def _label(batch: Batch, axis: Axis) -> str:
-    return knobs(batch.simulation.params)[axis.name].label
+    return batch.simulation.knobs[axis.name].label
 
 
 def _short(value: float) -> float:
@@ -344,7 +344,7 @@ def _places(batch: Batch, axis: Axis) -> list[Any]:
 
 
 def _title(batch: Batch, axis: Axis) -> str:
-    knob = knobs(batch.simulation.params)[axis.name]
+    knob = batch.simulation.knobs[axis.name]
     return f"{knob.label} ({knob.unit})" if knob.unit else knob.label
 
 

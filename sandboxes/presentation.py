@@ -167,7 +167,8 @@ def paired_change(metric: Metric, paired: Moments, before: Moments, pairs: int) 
     if paired.count < 2:
         return Change(f"{mean}, one pair")
     some = f", from the {paired.count:.0f} of {pairs} pairs that have both values" if paired.count < pairs else ""
-    between = f"{SURE}: {_signed(metric, low)} to {_signed(metric, high)}{some}"
+    ends = list(dict.fromkeys((_signed(metric, low), _signed(metric, high))))
+    between = f"{SURE}: {' to '.join(ends)}{some}"
     mean_before = " ".join(_told(metric, float(before.mean))).strip()
     if low <= 0 <= high:
         return Change("same") if low == high else Change("no sure difference", "", mean_before, between)

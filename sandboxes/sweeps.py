@@ -9,7 +9,7 @@ from typing import Any
 
 from sandboxes.batches import Axis, Batch
 from sandboxes.services import Run
-from sandboxes.simulations.spec import BadParams, Choice, Metric, Numbers, Problem, Simulation, allowed, knobs
+from sandboxes.simulations.spec import BadParams, Choice, Metric, Numbers, Problem, Simulation, allowed
 
 MOST_SEEDS = 200
 MOST_RUNS = 10_000
@@ -78,7 +78,7 @@ def axis(simulation: Simulation[Any, Any], name: str, asked: Mapping[str, str]) 
     parameter = asked.get(name, "")
     if parameter not in fields:
         raise BadParams((_problem(name, parameter, f"one of {', '.join(fields)}"),))
-    kind, knob = fields[parameter].annotation, knobs(simulation.params)[parameter]
+    kind, knob = fields[parameter].annotation, simulation.knobs[parameter]
     if kind is bool:
         return Axis(parameter, (False, True))
     if isinstance(kind, type) and issubclass(kind, Choice):

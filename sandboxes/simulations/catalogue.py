@@ -22,6 +22,7 @@ CIRCUIT_BREAKER = Simulation(
     explain=explain.explain,
     requests=model.requests,
     max_requests=2_000_000,
+    folded=params.FOLDED,
     scenarios=scenarios.SCENARIOS,
     sweeps=scenarios.SWEEPS,
     checks=checks.CHECKS,

@@ -280,6 +280,7 @@ class Simulation(Generic[P, R]):
     explain(result)     one or two plain sentences on what just happened, computed from the run
     requests(params)    how many requests one run simulates, for the bound on the size of a run
     replay(result)      the run frame by frame; None for a simulation that has no mechanism to watch
+    folded              groups of knobs that a page shows folded up, for those who come to the first ones' end
     """
 
     slug: str
@@ -300,6 +301,12 @@ class Simulation(Generic[P, R]):
     sweeps: tuple[SweepIdea, ...] = ()
     checks: tuple[Check, ...] = ()
     replay: Callable[[R], Replay] | None = None
+    folded: tuple[str, ...] = ()
+
+    @cached_property
+    def knobs(self) -> Mapping[str, Knob]:
+        """Parameter name -> Knob, in the order of declaration."""
+        return knobs(self.params)
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from sandboxes import addresses, batches, chains, exports, plans, services, sweeps
+from sandboxes import addresses, batches, chains, exports, naming, plans, services, sweeps
 from sandboxes.addresses import BASELINE, POLL, SEED
 from sandboxes.chains import Manner
 from sandboxes.comparison import Turn, turns
@@ -140,7 +140,8 @@ def _page(request: HttpRequest, slug: str, kind: str, started: bool) -> HttpResp
         "run_query": addresses.query(asked.run, **asked.pin) if asked.run else "",
         "pin": asked.pin,
         "turns": asked.turns,
-        "save_form": blank(plan.run, plan.address, "run", plan.title) if plan else None,
+        "save_form": blank(plan.address, "run", plan.title) if plan else None,
+        "run_title": naming.title(asked.run) if asked.run else "",
         **_told(plan, outcome),
     }
     if request.headers.get("HX-Request") == "true":
@@ -171,7 +172,7 @@ def _fragment(
 def _form(asked: Asked) -> dict[str, Any]:
     start = {**asked.simulation.defaults, SEED: services.DEFAULT_SEED}
     return {
-        "groups": grouped(controls(asked.simulation, asked.given, asked.refused, start)),
+        "groups": grouped(controls(asked.simulation, asked.given, asked.refused, start), asked.simulation.folded),
         "asked": asked.typed,
         "choices": axis_choices(asked.simulation),
         "axes": axis_fields(asked.typed),

@@ -159,7 +159,9 @@
     const figure = drawn(chart.closest("[data-result]"))[place.dataset.chart].figure;
     const size = { width: 1200, height: 280 + place.offsetHeight };
     const words = (part) => chart.querySelector(part).textContent;
-    const picture = pictured(figure, words("h3"), words(".chart-note"), size);
+    // What a click on the page does is no news in a picture; which run it is, is.
+    const note = [words(".chart-note").split("; choose")[0], button.parentElement.dataset.run].filter(Boolean).join(" · ");
+    const picture = pictured(figure, words("h3"), note, size);
     const format = button.dataset.picture;
     const library = await plotly();
     await library.downloadImage(picture, { format, ...size, scale: format === "png" ? 2 : 1, filename: button.parentElement.dataset.file });

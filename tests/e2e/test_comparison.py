@@ -180,6 +180,7 @@ def test_every_chart_comes_as_png_and_svg_with_its_title_and_legend(page):
         assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
         words = " ".join(drawing.itertext())
         assert title in words
+        assert "A dead dependency" in words
         assert re.search(r"in the baseline|baseline closed", words)
 
 

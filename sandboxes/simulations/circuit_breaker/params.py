@@ -62,6 +62,8 @@ class ServiceTime(Choice):
 SCRIPT, TRAFFIC = "Dependency script", "Traffic"
 POOL, RETRIES, NEIGHBOUR = "Callers' pool", "Retries", "Neighbour"
 CAPACITY, SHARING, DETAILS = "Dependency's capacity", "Instances and shared state", "Dependency details"
+# What a first run needs nothing of.
+FOLDED = (POOL, NEIGHBOUR, RETRIES, CAPACITY, SHARING, DETAILS)
 
 POOL_LIMITED = {"pool": (Pool.LIMITED,)}
 WITH_RETRIES = {"retries": (Retries.BACKOFF,)}

@@ -111,10 +111,10 @@ BREAKAGES: Mapping[str, tuple[Any, str, Callable[..., Any]]] = {
 OF_TRAFFIC = {"slower calls and more errors", "a longer timeout"}
 # What a breakage of each module is put to: only the checks that can know of it, for all of them take seconds.
 ASKED: Mapping[Any, tuple[Check, ...]] = {
-    vectors: checks.RESILIENCE4J_VECTORS + checks.RESILIENCE4J_RULES + checks.PYBREAKER_VECTORS,
+    vectors: vectors.RESILIENCE4J_VECTORS + vectors.RESILIENCE4J_RULES + vectors.PYBREAKER_VECTORS,
     start: checks.CLOSED_FORM_CHECKS,
-    model: checks.OVERLOAD_CHECKS,
-    overload_checks: checks.OVERLOAD_CHECKS[-2:],
+    model: overload_checks.OVERLOAD_CHECKS,
+    overload_checks: overload_checks.OVERLOAD_CHECKS[-2:],
 }
 
 

@@ -77,14 +77,20 @@ EVERYTHING = {
 # An independent model of what there was before: calls, a breaker, a script.
 
 
+class Noting(PlainBreaker):
+    """Keeps its changes of state, the first of which is its beginning."""
+
+    def enter(self, state: str, now_s: float) -> None:
+        self.changes: list[tuple[float, int]] = [*getattr(self, "changes", []), (now_s, STATES[state])]
+        super().enter(state, now_s)
+
+
 def plainly(values: dict[str, Any], seed: int) -> tuple[list[int], list[float], list[tuple[float, int]]]:
     """Outcomes, latencies and changes of state by a heap and a plain breaker, from the same traffic."""
     chosen = params(**values)
-    come, phases, breaker = traffic(chosen, seed), script(chosen), PlainBreaker(rules(chosen))
+    come, phases, breaker = traffic(chosen, seed), script(chosen), Noting(rules(chosen))
     end_s = phases[-1].end_s
-    changes, outcomes, latencies = [(0.0, 0)], [REFUSED] * come.requests, [0.0] * come.requests
-    enter = breaker.enter
-    breaker.enter = lambda state, now_s: (enter(state, now_s), changes.append((now_s, STATES[state])))[0]  # type: ignore[method-assign]
+    outcomes, latencies = [REFUSED] * come.requests, [0.0] * come.requests
     under_way: list[tuple[float, int, int, float]] = []
 
     def settle(now_s: float) -> None:
@@ -107,7 +113,7 @@ def plainly(values: dict[str, Any], seed: int) -> tuple[list[int], list[float], 
         late = lasted_s > chosen.slow_call_duration_threshold_s
         outcomes[number], latencies[number] = FAILED if failed else SLOW if late else SUCCEEDED, lasted_s
     settle(end_s)
-    return outcomes, latencies, changes
+    return outcomes, latencies, breaker.changes
 
 
 @settings(max_examples=100, deadline=None)
