@@ -13,17 +13,14 @@ from sandboxes.simulations.circuit_breaker.start import Phase
 from sandboxes.simulations.circuit_breaker.world import FAILED, REFUSED, SLOW, SUCCEEDED
 from sandboxes.simulations.spec import Better, Metric
 
-ANSWERED = (
-    "Only good answers by the dependency count: a request refused or failed has no answer, however soon it heard so."
-)
+ANSWERED = "A refusal or a failure is none, however soon it came."
 
 METRICS = (
     Metric(
         "availability",
         "Available",
         "%",
-        "Share of all requests that got a good answer, late ones included. A request that was refused or failed did "
-        "not, unless it got a substitute; one that found no thread got neither.",
+        "Share of all requests with a good answer, late ones included, or with a substitute where there is one.",
         Better.HIGHER,
         digits=1,
     ),
@@ -31,7 +28,7 @@ METRICS = (
         "p95_ms",
         "p95 latency",
         "ms",
-        f"Nineteen answers in twenty came within this time of the request, waits and retries included. {ANSWERED}",
+        f"Nineteen good answers in twenty came within this time of the request. {ANSWERED}",
         Better.LOWER,
         digits=0,
     ),
@@ -66,7 +63,7 @@ METRICS = (
         "p50_ms",
         "p50 latency",
         "ms",
-        f"Half of the answers came within this time of the request. {ANSWERED}",
+        f"Half of the good answers came within this time of the request. {ANSWERED}",
         Better.LOWER,
         digits=0,
         headline=False,
@@ -75,7 +72,7 @@ METRICS = (
         "p99_ms",
         "p99 latency",
         "ms",
-        f"All but one answer in a hundred came within this time of the request. {ANSWERED}",
+        f"All but one good answer in a hundred came within this time of the request. {ANSWERED}",
         Better.LOWER,
         digits=0,
         headline=False,

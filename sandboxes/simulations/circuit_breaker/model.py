@@ -4,7 +4,8 @@ Model     Requests arrive as a Poisson process, whatever happened to those befor
           one through or refuses it at once. A call let through takes a lognormal time, multiplied by the slow factor
           while the dependency is slow, fails at random at the phase's error rate, and is given up at the call timeout.
           The dependency follows a script: healthy, slow, failing, dead, recovered. Its health when a call starts
-          decides the call. Dead means no answer at all: the caller waits out its whole timeout.
+          decides the call. Dead means no answer at all: the caller waits out its whole timeout. After the run's end
+          nobody comes any more, and requests that are under way are followed to their end.
           More can be turned on. A pool: a request holds one of its instance's threads from its first call to its end,
           waits in line for one for a bounded time, and fails for want of one. A neighbour: other requests need the
           pool and a second dependency that is always well. Retries: a call that failed is made again after a backoff;

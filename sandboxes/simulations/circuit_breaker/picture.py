@@ -36,12 +36,12 @@ GRIDS = ((100, 14, 25), (MOST_CELLS, 7, 50))
 def pictures(params: CircuitBreakerParams, rule: Rules) -> tuple[str, ...]:
     """The SVGs for these parameters and rules, top to bottom."""
     drawn = [_way(rule)]
-    if limits := _limits(params):
-        drawn.append(_fill(limits))
     if rule.kind != NONE:
         drawn += [_states(rule), _window(rule)]
     if rule.kind not in (NONE, CONSECUTIVE):
         drawn.append(_rates(rule))
+    if limits := _limits(params):
+        drawn.append(_fill(limits))
     return tuple(drawn)
 
 
@@ -80,7 +80,7 @@ def _fill_parts(params: CircuitBreakerParams, scene: Scene) -> dict[str, Part]:
         words = f"{number:,} of {limit:,}" if name != "in_line" else f"{number:,}"
         parts[f"{name}-words"] = {"text": words}
         if name != "in_line":
-            parts[name] = {"share": round(share, 3), "state": "open" if share == 1 else "accent" if number else "off"}
+            parts[name] = {"share": round(share, 3), "state": "open" if share == 1 else "ink" if number else "off"}
     return parts
 
 

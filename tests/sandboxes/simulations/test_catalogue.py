@@ -278,3 +278,18 @@ def test_when_the_store_is_gone_refusing_makes_an_outage_and_letting_through_a_w
     assert refusing["availability"] < trusting["availability"] - 0.1
     assert trusting["availability"] > 0.52
     assert trusting["p95_ms"] > refusing["p95_ms"]
+
+
+def test_the_neighbour_loses_what_the_pattern_page_says() -> None:
+    shop = {"pool": "limited", "pool_size": 200, "neighbour": "shares_pool", "healthy_median_ms": 50}
+
+    came, lost = zip(
+        *(
+            (result.neighbour_outcome.size, int(np.count_nonzero(result.neighbour_outcome != SUCCEEDED)))
+            for result in (run(CIRCUIT_BREAKER.parse({**shop, "kind": kind}), 1) for kind in ("count", "none"))
+        ),
+        strict=True,
+    )
+
+    assert came == pytest.approx((7_900, 7_900), rel=0.01)
+    assert lost == (pytest.approx(65, abs=3), pytest.approx(1_600, abs=50))
