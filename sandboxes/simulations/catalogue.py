@@ -236,6 +236,7 @@ SAGA = Simulation(
         ),
     ),
     checks=saga_checks.CHECKS,
+    folded=("Step details",),
     replay=saga_replay.replay,
 )
 

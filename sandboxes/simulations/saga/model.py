@@ -115,6 +115,11 @@ class SagaResult:
     events: int  # how many things happened, crashes and their ends not counted
 
     @property
+    def duration_s(self) -> float:
+        """How long the run was: until nothing moved any more."""
+        return self.ended_s
+
+    @property
     def lost_eur(self) -> NDArray[np.float64]:
         """Money of each order that is not where it should be and that nobody is looking for. Shape (orders,)."""
         orders, paid = self.orders, self.orders["charged"] - self.orders["refunded"]

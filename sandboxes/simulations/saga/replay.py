@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.replays import MOST_FRAMES, Frame, Part, Replay
 from sandboxes.simulations.saga.history import order_looked_at
 from sandboxes.simulations.saga.model import SagaResult, has_coordinator
@@ -67,7 +68,7 @@ class Scene:
     params: SagaParams
     boxes: dict[tuple[int, bool], tuple[str, str]] = field(default_factory=dict)
     up: bool = True
-    ended: str = "under way"
+    ended: str = "to come"
     charged: int = 0
     refunded: int = 0
     held: int = 0
@@ -75,7 +76,9 @@ class Scene:
 
     def take(self, line: Line) -> None:
         """Let one line of the log happen."""
-        if line.kind in (CRASHED, RESUMED):
+        if line.kind == STARTED:
+            self.ended = "under way"
+        elif line.kind in (CRASHED, RESUMED):
             self.up = line.kind == RESUMED
             if "forgets" in line.label:
                 self.ended = "forgotten"
@@ -109,22 +112,22 @@ class Scene:
             kept = "unit taken" if takes == CONFIRM else "unit kept aside"
             self.unit = {FORWARD: kept, BACK: "unit given back", FINISH: "unit sold"}[direction]
 
-    def parts(self, at_s: float) -> dict[str, Part]:
-        """How every part of the pictures looks."""
+    def parts(self, at_s: float | None) -> dict[str, Part]:
+        """How every part of the pictures looks so long after the order came; None before that."""
         shown: dict[str, Part] = {}
         for step in range(self.params.steps):
             for back in (False, True):
                 state, words = self.boxes.get((step, back), ("off", ""))
                 shown[f"{'undo' if back else 'do'}-{step}"] = {"state": state}
                 shown[f"{'undo' if back else 'do'}-words-{step}"] = {"text": words}
-        tones = {ENDS[COMMITTED]: "closed", "rolled back": "half", "under way": "off"}
+        tones = {ENDS[COMMITTED]: "closed", "rolled back": "half", "under way": "off", "to come": "off"}
         money = f"charged {self.charged} ×, paid back {self.refunded} ×"
         if self.params.protocol is not Protocol.SAGA:
             money = f"frozen {self.held} ×, charged {self.charged} ×"
         shown |= {
             "order": {"state": tones.get(self.ended, "open")},
             "order-words": {"text": self.ended},
-            "time": {"text": f"{at_s:.3f} s after it came"},
+            "time": {"text": "not there yet" if at_s is None else f"{at_s:.3f} s after it came"},
             "money": {"text": money},
             "unit": {"text": self.unit},
         }
@@ -139,8 +142,9 @@ def replay(result: SagaResult) -> Replay:
     order = order_looked_at(result)
     since_s = float(result.orders["arrival_s"][order])
     moments = [(at_s, list(told)) for at_s, told in groupby(lines(result), key=lambda line: round(line.at_s, 6))]
-    frames = tuple(_frames(result.params, moments[:MOST_FRAMES], since_s))
-    cut = f" {len(moments) - MOST_FRAMES:,} more are left out." if len(moments) > MOST_FRAMES else ""
+    shown, left_out = moments[: MOST_FRAMES - 2], len(moments) - (MOST_FRAMES - 2)
+    frames = tuple(_frames(result, shown, order))
+    cut = f" {left_out:,} more are left out." if left_out > 0 else ""
     return Replay(
         pictures(result.params),
         frames,
@@ -148,13 +152,20 @@ def replay(result: SagaResult) -> Replay:
     )
 
 
-def _frames(params: SagaParams, moments: list[tuple[float, list[Line]]], since_s: float) -> Iterator[Frame]:
+def _frames(result: SagaResult, moments: list[tuple[float, list[Line]]], order: int) -> Iterator[Frame]:
+    """The run's begin, the moments of the order, and the run's end."""
+    params, since_s = result.params, float(result.orders["arrival_s"][order])
     scene = Scene(params)
+    yield Frame(0, f"The run begins. Order {order + 1:,} comes {_long(since_s)} later.", scene.parts(None), key=True)
     for at_s, told in moments:
         for line in told:
             scene.take(line)
         key = any(line.kind in KEYS for line in told)
-        yield Frame(at_s, _said(params, told), scene.parts(at_s - since_s), key)
+        if at_s < round(result.duration_s, 6):
+            yield Frame(at_s, _said(params, told), scene.parts(at_s - since_s), key)
+    last = _said(params, moments[-1][1]) if moments[-1][0] >= round(result.duration_s, 6) else ""
+    end = f"{last} The run ends; nothing moves any more.".strip()
+    yield Frame(result.duration_s, end, scene.parts(result.duration_s - since_s), key=True)
 
 
 def _said(params: SagaParams, told: list[Line]) -> str:
@@ -166,3 +177,7 @@ def _said(params: SagaParams, told: list[Line]) -> str:
     others = [line.said for line in told if line.kind != SENT]
     whom = "all" if len(calls) == params.steps else f"{len(calls)} services"
     return " ".join([*others, f"The coordinator sends {' and '.join(sorted(names))} to {whom}."])
+
+
+def _long(seconds: float) -> str:
+    return " ".join(duration(seconds))

@@ -111,11 +111,13 @@ def call_name(params: SagaParams, direction: int, step: int) -> str:
 
 
 def _told(result: SagaResult, order: int) -> Iterator[Line]:
-    params, asked_before = result.params, set()
+    params, asked_before, turned_back_at = result.params, set(), -1
     row, log = result.orders[order], result.log_of(order)
     last_s = max(float(row["ended_s"]), float(log["at_s"][log["order"] == order].max(initial=0)))
     for entry in log[(log["at_s"] >= row["arrival_s"]) & (log["at_s"] <= last_s)]:
         kind, step, direction = int(entry["kind"]), int(entry["step"]), int(entry["direction"])
+        if kind == DECIDED and direction == BACK:
+            turned_back_at = step
         at_s, unseen = float(entry["at_s"]), bool(entry["unseen"])
         if kind in (CRASHED, RESUMED):
             yield _of_the_coordinator(at_s, kind, int(row["status"]), at_s == float(row["ended_s"]))
@@ -128,7 +130,7 @@ def _told(result: SagaResult, order: int) -> Iterator[Line]:
         elif kind in RESULTS:
             yield _result(params, at_s, kind, step, direction, unseen)
         elif kind in (PUBLISHED, DELIVERED):
-            yield _event(params, at_s, kind, step, direction)
+            yield _event(params, at_s, kind, step, direction, own=step == turned_back_at)
         elif kind != STARTED or step == -1:
             yield _of_the_order(params, at_s, kind, step, direction, int(entry["attempt"]))
 
@@ -184,9 +186,10 @@ def _effect(params: SagaParams, step: int, direction: int) -> str:
     return words.get(pair, {FORWARD: "done.", BACK: "undone.", FINISH: "finished."}[direction])
 
 
-def _event(params: SagaParams, at_s: float, kind: int, step: int, direction: int) -> Line:
+def _event(params: SagaParams, at_s: float, kind: int, step: int, direction: int, own: bool) -> Line:
+    """`own`: this very step turned the order back, and undoes what it may have done itself."""
     # Going forward the step before publishes, going back the one after; the customer places the order.
-    teller = step if direction == FORWARD else step + 2
+    teller = step if direction == FORWARD else step + 1 if own else step + 2
     what = call_name(params, direction, step)
     tone = "half" if direction == BACK else "accent"
     if kind == PUBLISHED:
