@@ -12,7 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks import browser, kernels, server, sweeps
+from benchmarks import browser, hashing, kernels, server, sweeps
 from sandboxes.simulations import catalogue
 from tests import house
 
@@ -26,6 +26,7 @@ def main() -> None:
     for simulation in catalogue.CATALOGUE:
         bench_kernel(simulation.slug)
     kernels.bench()
+    hashing.bench()
     with tempfile.TemporaryDirectory() as folder:
         running = house.start(Path(folder) / "var", Path(folder) / "log", LOG_LEVEL="WARNING")
         try:

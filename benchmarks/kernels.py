@@ -8,25 +8,40 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks import simpy_circuit_breaker
 from benchmarks.c import circuit_breaker as in_c
 from sandboxes.simulations.catalogue import CIRCUIT_BREAKER
-from sandboxes.simulations.circuit_breaker import model
-from sandboxes.simulations.circuit_breaker.breaker import Rules, closed_breaker
+from sandboxes.simulations.circuit_breaker import model, start
+from sandboxes.simulations.circuit_breaker.breaker import Rules
+from sandboxes.simulations.circuit_breaker.dependency import service_time_s
+from sandboxes.simulations.circuit_breaker.draws import uniform
 from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams
-from sandboxes.simulations.streams import streams
+from sandboxes.simulations.circuit_breaker.world import Run
 
 SEED = 1
 SWEPT_RUNS = 100
 
+# How long after the run's end the last request may end: ten calls of 30 s with waits of 20 s between them.
+LONGEST_AFTER_S = 600
+NOBODY = (np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, np.int32), (0, 0, 0, 0))
+EVERYTHING = {
+    "pool": "limited",
+    "pool_size": 20,
+    "neighbour": "shares_pool",
+    "retries": "backoff",
+    "dependency_capacity": "limited",
+    "instances": 20,
+    "state_kept": "shared",
+    "store_latency_ms": 2,
+    "store_down_from_s": 65,
+    "store_down_s": 5,
+}
+
 T = TypeVar("T")
-Calls = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], float]
-Played = tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.int64]]
 
 
 def bench() -> None:
@@ -37,13 +52,19 @@ def bench() -> None:
 
 
 def bench_simpy() -> None:
-    """The kernel's whole run, random numbers included, against SimPy's loop on numbers that are drawn already."""
-    params = CIRCUIT_BREAKER.parse({})
-    rules, calls = inputs(params)
-    simpy_s, (permitted, changes) = best_s(lambda: with_simpy(rules, calls), laps=3)
+    """Loop against loop, on numbers that are drawn already; then the kernel's whole run, drawing included."""
+    for name, values in (("defaults", {}), ("everything turned on", EVERYTHING)):
+        over_simpy(name, CIRCUIT_BREAKER.parse(values))
+
+
+def over_simpy(name: str, params: CircuitBreakerParams) -> None:
+    come = drawn(params)
+    simpy_s, theirs = best_s(lambda: with_simpy(params, come), laps=3)
+    assert_same(params, played(params), theirs)
+    loop_s = min(loop_lap_s(params) for _ in range(50))
+    row(f"SimPy's time over the kernel's, loop alone, {name}", simpy_s / loop_s, "x", at_least=100)
     run_s, _ = best_s(lambda: model.run(params, SEED), laps=15)
-    assert_same(played(rules, calls), permitted, changes)
-    row("SimPy's time over the kernel's, same outcomes", simpy_s / run_s, "x", at_least=100)
+    row(f"SimPy's time over the kernel's whole run, {name}", simpy_s / run_s, "x")
 
 
 def bench_c() -> None:
@@ -53,10 +74,13 @@ def bench_c() -> None:
         print("the kernel's time over C's: not measured, for this machine has no C compiler", flush=True)
         return
     with tempfile.TemporaryDirectory() as folder:
-        play = in_c.compiled(with_compiler, Path(folder))
-        row("the kernel's time over C's (-O2), defaults", over_c(play, {}), "x", at_most=2)
+        advance = in_c.compiled(with_compiler, Path(folder))
+        for name, values in (("defaults", {}), ("everything turned on", EVERYTHING)):
+            ratio = over_c(advance, CIRCUIT_BREAKER.parse(values))
+            row(f"the kernel's time over C's (-O2), {name}", ratio, "x", at_most=2)
         for scenario in CIRCUIT_BREAKER.scenarios:
-            row(f"the kernel's time over C's (-O2), {scenario.slug}", over_c(play, scenario.params), "x")
+            ratio = over_c(advance, CIRCUIT_BREAKER.parse(scenario.params))
+            row(f"the kernel's time over C's (-O2), {scenario.slug}", ratio, "x")
 
 
 def bench_size() -> None:
@@ -85,35 +109,76 @@ def bench_swept_run() -> None:
     row("one run of a sweep, 20,000 requests: processor time", spent_s / SWEPT_RUNS * 1000, "ms", at_most=12)
 
 
-def inputs(params: CircuitBreakerParams) -> tuple[Rules, Calls]:
-    """What `model.run` gives the loop: the rules, and (arrival_s, duration_s, failed, end_s), arrays of shape (n,)."""
-    arrivals, service, errors = streams(SEED, "arrivals", "service", "errors")
-    phases = model.script(params)
-    arrival_s = model.poisson_arrivals(arrivals, params.arrival_rate_per_s, phases[-1].end_s)
-    normal, uniform = service.standard_normal(arrival_s.size), errors.random(arrival_s.size)
-    duration_s, failed = model.answers(params, phases, arrival_s, normal, uniform)
-    return model.rules(params), (arrival_s, duration_s, failed, phases[-1].end_s)
+def started(params: CircuitBreakerParams) -> tuple[Rules, Run]:
+    """What `model.run` gives the loop."""
+    rule = start.rules(params)
+    return rule, start.started(params, rule, start.traffic(params, SEED))
 
 
-def played(rules: Rules, calls: Calls) -> Played:
-    """The kernel's loop with a fresh breaker."""
-    result: Played = model.play(rules, closed_breaker(rules), *calls)
-    return result
+def played(params: CircuitBreakerParams) -> Run:
+    rule, going = started(params)
+    return start.play_until(rule, going, np.inf)
 
 
-def with_simpy(rules: Rules, calls: Calls) -> tuple[list[bool], list[tuple[float, int]]]:
-    arrival_s, duration_s, failed, end_s = calls
-    return simpy_circuit_breaker.play(rules, arrival_s.tolist(), duration_s.tolist(), failed.tolist(), end_s)
+def loop_lap_s(params: CircuitBreakerParams, theirs: in_c.Advance | None = None) -> float:
+    """Seconds of the loop alone, the kernel's or C's, on a run that is ready to go."""
+    rule, going = started(params)
+    began_s = time.perf_counter()
+    if theirs is None:
+        start.play_until(rule, going, np.inf)
+    else:
+        while not theirs(rule, going, np.inf):
+            going = start.with_more_room(going)
+    return time.perf_counter() - began_s
 
 
-def over_c(play: in_c.Play, values: Any) -> float:
-    """The kernel's time over C's; their outcomes must be the same, bit for bit."""
-    rules, calls = inputs(CIRCUIT_BREAKER.parse(values))
-    for ours, theirs in zip(played(rules, calls), play(rules, *calls), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+def drawn(params: CircuitBreakerParams) -> simpy_circuit_breaker.Inputs:
+    """The same traffic as lists, with the draws of every attempt that a request may make."""
+    _, going = started(params)
+    world, come = going.world, start.traffic(params, SEED)
+    further = range(2, int(world.max_attempts) + 1)
+    service_s = [[service_s] for service_s in come.service_s.tolist()]
+    chance = [[chance] for chance in come.chance.tolist()]
+    jitter = [[uniform(world.jitter_key, number, attempt) for attempt in further] for number in range(come.requests)]
+    for number in range(come.requests):
+        service_s[number] += [service_time_s(world, number, attempt) for attempt in further]
+        chance[number] += [uniform(world.error_key, number, attempt) for attempt in further]
+    # The jitter of attempt k is the wait after it.
+    return simpy_circuit_breaker.Inputs(
+        come.requests,
+        come.arrival_s.tolist(),
+        service_s,
+        chance,
+        [[uniform(world.jitter_key, number, 1), *waits] for number, waits in enumerate(jitter)],
+        come.instance.tolist(),
+    )
+
+
+def with_simpy(params: CircuitBreakerParams, come: simpy_circuit_breaker.Inputs) -> simpy_circuit_breaker.Outcomes:
+    rule = start.rules(params)
+    settings = start.started(params, rule, start.Traffic(0, *NOBODY)).world
+    settings.requests = come.requests
+    until_s = float(settings.end_s) + LONGEST_AFTER_S
+    return simpy_circuit_breaker.play(rule, settings, come, params.instances, until_s)
+
+
+def over_c(advance: in_c.Advance, params: CircuitBreakerParams) -> float:
+    """The kernel's time over C's; what they leave must be the same, bit for bit."""
+    ours, theirs = played(params), played_in_c(advance, params)
+    np.testing.assert_equal(ours.world.tobytes(), theirs.world.tobytes())
+    np.testing.assert_equal(ours.requests.tobytes(), theirs.requests.tobytes())
+    changes = ours.world.changes
+    np.testing.assert_equal(ours.changes[:changes].tobytes(), theirs.changes[:changes].tobytes())
     # In turn, so that whatever else the machine does meets both.
-    laps_s = [(best_s(lambda: played(rules, calls))[0], best_s(lambda: play(rules, *calls))[0]) for _ in range(25)]
+    laps_s = [(loop_lap_s(params), loop_lap_s(params, advance)) for _ in range(25)]
     return min(ours_s for ours_s, _ in laps_s) / min(theirs_s for _, theirs_s in laps_s)
+
+
+def played_in_c(advance: in_c.Advance, params: CircuitBreakerParams) -> Run:
+    rule, going = started(params)
+    while not advance(rule, going, np.inf):
+        going = start.with_more_room(going)
+    return going
 
 
 def of_size(requests: int) -> tuple[float, float, float]:
@@ -125,11 +190,20 @@ def of_size(requests: int) -> tuple[float, float, float]:
     return run_s, highest_bytes, asked
 
 
-def assert_same(expected: Played, permitted: list[bool], changes: list[tuple[float, int]]) -> None:
-    """The same calls let through and the same changes of state, their moments within a nanosecond."""
-    np.testing.assert_array_equal(expected[0], permitted)
-    np.testing.assert_array_equal(expected[2], [state for _, state in changes])
-    np.testing.assert_allclose(expected[1], [at_s for at_s, _ in changes], rtol=0, atol=1e-9)
+def assert_same(params: CircuitBreakerParams, ours: Run, theirs: simpy_circuit_breaker.Outcomes) -> None:
+    """The same ends, calls and changes of state; moments within a nanosecond."""
+    come = start.traffic(params, SEED)
+    parts = [ours.requests[here] for here, _ in start.ours_and_theirs(come)]
+    np.testing.assert_array_equal(np.concatenate([part.outcome for part in parts]), theirs.outcome)
+    np.testing.assert_array_equal(parts[0].attempts, theirs.calls[: come.requests])
+    latency_s = np.concatenate([part.latency_s for part in parts])
+    np.testing.assert_allclose(latency_s, theirs.latency_s, rtol=0, atol=1e-9)
+    changes = ours.changes[: ours.world.changes]
+    for number, known in enumerate(theirs.changes):
+        own = changes[changes.breaker == number]
+        np.testing.assert_array_equal(own.state, [state for _, state in known[1:]])
+        np.testing.assert_allclose(own.at_s, [at_s for at_s, _ in known[1:]], rtol=0, atol=1e-9)
+    np.testing.assert_equal(int(ours.world.lost_updates), theirs.lost_updates)
 
 
 def best_s(measured: Callable[[], T], laps: int = 1) -> tuple[float, T]:
@@ -148,7 +222,7 @@ def row(what: str, value: float, unit: str, at_least: float | None = None, at_mo
         target = f"at least {at_least:g} {unit}: {'reached' if value >= at_least else 'MISSED'}"
     elif at_most is not None:
         target = f"at most {at_most:g} {unit}: {'reached' if value <= at_most else 'MISSED'}"
-    print(f"{what:<58}{value:>10.2f} {unit:<6}{target}".rstrip(), flush=True)
+    print(f"{what:<66}{value:>10.2f} {unit:<6}{target}".rstrip(), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -85,9 +85,23 @@ def controls(
     ]
 
 
-def grouped(members: Iterable[Control]) -> list[tuple[str, list[Control]]]:
-    """(group, its controls), in order."""
-    return [(group, list(found)) for group, found in groupby(members, key=lambda control: control.knob.group)]
+@dataclass(frozen=True)
+class Group:
+    """Controls that stand together. One that folds is closed until somebody opens it or has turned a knob of it."""
+
+    name: str
+    controls: list[Control]
+    folds: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return any(control.value != control.default or control.error for control in self.controls)
+
+
+def grouped(members: Iterable[Control], folded: Collection[str] = ()) -> list[Group]:
+    """The groups in order; those named in `folded` fold."""
+    found = groupby(members, key=lambda control: control.knob.group)
+    return [Group(name, list(group), name in folded) for name, group in found]
 
 
 @dataclass(frozen=True)

@@ -281,7 +281,8 @@ def warm(*parts: Part) -> None:
     for simulation in catalogue.CATALOGUE:
         for part in parts:
             if part is not Part.REPLAY or simulation.replay:
-                compute(Run(simulation, simulation.parse({}), part=part))
+                for settings in simulation.compiled_by:
+                    compute(Run(simulation, simulation.parse(settings), part=part))
 
 
 def _kept(key: str) -> Ready | Failed | None:

@@ -1,4 +1,4 @@
-"""`play` of the circuit breaker in C: compiled by the machine's own compiler, called on the kernel's own arrays."""
+"""`advance` of the circuit breaker in C: compiled by the machine's own compiler, called on the kernel's own arrays."""
 
 from __future__ import annotations
 
@@ -7,21 +7,16 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_type_hints
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import get_type_hints
 
 from sandboxes.simulations.circuit_breaker.breaker import Rules
+from sandboxes.simulations.circuit_breaker.world import Run
 
 SOURCE = Path(__file__).with_suffix(".c")
 # No fused multiplication and addition: the sums must be the kernel's bit for bit, on every processor.
 FLAGS = ("-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC")
 
-Play = Callable[
-    [Rules, NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], float],
-    tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.int64]],
-]
+Advance = Callable[[Rules, Run, float], bool]
 
 
 class CRules(ctypes.Structure):
@@ -30,12 +25,20 @@ class CRules(ctypes.Structure):
     ]
 
 
-class CChanges(ctypes.Structure):
+class CRun(ctypes.Structure):
     _fields_ = [
-        ("at_s", ctypes.POINTER(ctypes.c_double)),
-        ("state", ctypes.POINTER(ctypes.c_int64)),
-        ("size", ctypes.c_int64),
-        ("room", ctypes.c_int64),
+        ("rules", ctypes.c_void_p),
+        ("world", ctypes.c_void_p),
+        ("requests", ctypes.c_void_p),
+        ("breakers", ctypes.c_void_p),
+        ("pools", ctypes.c_void_p),
+        ("queue", ctypes.c_void_p),
+        ("agenda", ctypes.c_void_p),
+        ("agenda_size", ctypes.c_int64),
+        ("changes", ctypes.c_void_p),
+        ("changes_size", ctypes.c_int64),
+        ("operations", ctypes.c_void_p),
+        ("copies", ctypes.c_void_p),
     ]
 
 
@@ -44,35 +47,26 @@ def compiler() -> str | None:
     return shutil.which("gcc") or shutil.which("cc")
 
 
-def compiled(with_compiler: str, folder: Path) -> Play:
-    """The loop in C with the signature of `model.play`; its library is written into `folder`."""
+def compiled(with_compiler: str, folder: Path) -> Advance:
+    """The loop in C, on a run as `loop.advance` takes it; its library is written into `folder`."""
     library = folder / "circuit_breaker.so"
     subprocess.run([with_compiler, *FLAGS, "-o", str(library), str(SOURCE), "-lm"], check=True)
     loaded = ctypes.CDLL(str(library))
+    loaded.advance.restype = ctypes.c_bool
 
-    def play(
-        rules: Rules,
-        arrival_s: NDArray[np.float64],
-        duration_s: NDArray[np.float64],
-        failed: NDArray[np.bool_],
-        end_s: float,
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.int64]]:
-        permitted, changes = np.zeros(arrival_s.size, np.bool_), CChanges()
-        loaded.play(
-            ctypes.byref(CRules(*rules)),
-            *(_pointer(array) for array in (arrival_s, duration_s, failed)),
-            ctypes.c_int64(arrival_s.size),
-            ctypes.c_double(end_s),
-            _pointer(permitted),
-            ctypes.byref(changes),
+    def advance(rules: Rules, run: Run, until_s: float) -> bool:
+        own_rules = CRules(*rules)
+        own = CRun(
+            rules=ctypes.addressof(own_rules),
+            agenda_size=run.agenda.size,
+            changes_size=run.changes.size,
+            world=run.world.__array_interface__["data"][0],
+            **{
+                name: getattr(run, name).ctypes.data
+                for name in ("requests", "breakers", "pools", "queue", "agenda", "changes", "operations", "copies")
+            },
         )
-        change_s = np.ctypeslib.as_array(changes.at_s, (changes.size,)).copy()
-        change_state = np.ctypeslib.as_array(changes.state, (changes.size,)).copy()
-        loaded.forget_changes(ctypes.byref(changes))
-        return permitted, change_s, change_state
+        done: bool = loaded.advance(ctypes.byref(own), ctypes.c_double(until_s))
+        return done
 
-    return play
-
-
-def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:
-    return array.ctypes.data_as(ctypes.c_void_p)
+    return advance

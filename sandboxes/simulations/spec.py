@@ -162,7 +162,8 @@ class Metric:
 
     A value whose unit is % is a fraction, 0 to 1, shown a hundredfold; no other is below 0 either. `digits` are shown
     after the point, except for times, which are told in the unit that fits. `undefined` is what a person reads where a
-    run has no value.
+    run has no value. One that is `measured` is read from the clock of the machine that ran it, and differs from run to
+    run; nothing else does.
     """
 
     name: str
@@ -173,6 +174,7 @@ class Metric:
     digits: int = 1
     headline: bool = True
     undefined: str = "–"
+    measured: bool = False
 
     def within(self, value: float) -> float:
         """`value`, or the bound it is beyond: an interval by Student's t knows nothing of bounds."""
@@ -279,7 +281,10 @@ class Simulation(Generic[P, R]):
     charts(result)      the pictures, top to bottom
     explain(result)     one or two plain sentences on what just happened, computed from the run
     requests(params)    how many requests one run simulates, for the bound on the size of a run
+    sized_in, smaller   what `requests` counts, and how to have fewer of them, in the words of a refusal
+    compiled_by         the settings whose runs compile, all together, every kernel there is
     replay(result)      the run frame by frame; None for a simulation that has no mechanism to watch
+    folded              groups of knobs that a page shows folded up, for those who come to the first ones' end
     """
 
     slug: str
@@ -296,10 +301,14 @@ class Simulation(Generic[P, R]):
     explain: Callable[[R], str]
     requests: Callable[[P], int]
     max_requests: int
+    sized_in: str = "requests"
+    smaller: str = "fewer arrivals, or a shorter run"
+    compiled_by: tuple[Mapping[str, Any], ...] = ({},)
     scenarios: tuple[Scenario, ...] = ()
     sweeps: tuple[SweepIdea, ...] = ()
     checks: tuple[Check, ...] = ()
     replay: Callable[[R], Replay] | None = None
+    folded: tuple[str, ...] = ()
 
     @cached_property
     def knobs(self) -> Mapping[str, Knob]:
@@ -341,8 +350,8 @@ class Simulation(Generic[P, R]):
                 (
                     Problem(
                         None,
-                        f"this run has about {asked:,} requests; use at most {self.max_requests:,}: "
-                        "fewer arrivals, or a shorter run",
+                        f"this run has about {asked:,} {self.sized_in}; use at most {self.max_requests:,}: "
+                        f"{self.smaller}",
                     ),
                 )
             )

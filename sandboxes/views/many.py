@@ -172,7 +172,7 @@ def _fragment(
 def _form(asked: Asked) -> dict[str, Any]:
     start = {**asked.simulation.defaults, SEED: services.DEFAULT_SEED}
     return {
-        "groups": grouped(controls(asked.simulation, asked.given, asked.refused, start)),
+        "groups": grouped(controls(asked.simulation, asked.given, asked.refused, start), asked.simulation.folded),
         "asked": asked.typed,
         "choices": axis_choices(asked.simulation),
         "axes": axis_fields(asked.typed),

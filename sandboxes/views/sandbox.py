@@ -16,7 +16,7 @@ from sandboxes import addresses, exports, naming, services
 from sandboxes.addresses import BASELINE, EMBED, POLL, SEED
 from sandboxes.comparison import compared
 from sandboxes.experiment_forms import blank
-from sandboxes.forms import controls, grouped, worded
+from sandboxes.forms import Group, controls, grouped, worded
 from sandboxes.presentation import facts, present
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.spec import BadParams, Scenario, Simulation
@@ -114,7 +114,7 @@ def _instrument(
 ) -> dict[str, Any]:
     start = {**simulation.defaults, SEED: services.DEFAULT_SEED}
     return {
-        "groups": grouped(controls(simulation, given, refused, start)),
+        "groups": grouped(controls(simulation, given, refused, start), simulation.folded),
         "model_facts": facts(simulation),
     }
 
@@ -123,8 +123,8 @@ def _embedded_instrument(wanted: services.Run, given: Mapping[str, str]) -> dict
     """The knobs that the surrounding page set come first; "Back to" leads to what it set."""
     members = controls(wanted.simulation, given, None, {**wanted.settings, SEED: wanted.seed})
     return {
-        "named": [("This experiment", [control for control in members if control.name in given])],
-        "groups": grouped(control for control in members if control.name not in given),
+        "named": [Group("This experiment", [control for control in members if control.name in given])],
+        "groups": grouped((one for one in members if one.name not in given), wanted.simulation.folded),
     }
 
 

@@ -10,19 +10,23 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 from playwright.sync_api import Page, expect
 
+from patterns.catalogue import TITLES
+from sandboxes.simulations.catalogue import CATALOGUE
 from tests import house
 from tests.e2e.steps import SANDBOX, answer, drawn, sign_in, sign_up
 from tests.e2e.test_waiting import workers_stopped
 
 # Addresses that answer with a 4xx status on this walk.
 REFUSING = ("scope=run", "threshold=120", "/no-such-page/", "/account/login/", "/1/")
+PAGES = house.ROOT / "patterns" / "content"
 NONCE = "for-an-accident"
+# A page each for what there are more and more of.
 FOR_STRANGERS = {
+    **{f"/patterns/{slug}/": title for slug, title in TITLES.items() if (PAGES / f"{slug}.md").exists()},
+    **{f"/sandboxes/{simulation.slug}/": simulation.title for simulation in CATALOGUE},
     "/": "Know what a system will do before it does it.",
     "/patterns/": "Patterns",
-    "/patterns/circuit-breaker/": "Circuit breaker",
     "/sandboxes/": "Sandboxes",
-    SANDBOX: "Circuit breaker",
     f"{SANDBOX}checks/": "Checked against",
     f"{SANDBOX}?failure_rate_threshold=120": "Circuit breaker",
     "/sandboxes/experiments/": "Your experiments",

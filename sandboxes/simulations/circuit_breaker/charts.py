@@ -10,22 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sandboxes.simulations.circuit_breaker.breaker import CLOSED, HALF_OPEN, OPEN
-from sandboxes.simulations.circuit_breaker.model import (
-    FAILED,
-    REFUSED,
-    SLOW,
-    SUCCEEDED,
-    CircuitBreakerResult,
-    Stretch,
-)
-from sandboxes.simulations.circuit_breaker.params import Kind
+from sandboxes.simulations.circuit_breaker.fill import fill_charts
+from sandboxes.simulations.circuit_breaker.model import CircuitBreakerResult
+from sandboxes.simulations.circuit_breaker.params import Fallback, Pool, Retries
+from sandboxes.simulations.circuit_breaker.timeline import states_chart
+from sandboxes.simulations.circuit_breaker.world import FAILED, NO_THREAD, REFUSED, SLOW, SUCCEEDED
 from sandboxes.simulations.palette import figure, layout, light
 from sandboxes.simulations.spec import Chart, Curve, Curves, Overlay
 
 BIN_WIDTHS_S = (0.5, 1, 2, 5, 10, 20)
 MOST_BINS = 150
-MOST_STRETCHES = 300
 
 # From the bottom of the stack to the top.
 OUTCOMES = (
@@ -34,14 +28,10 @@ OUTCOMES = (
     (FAILED, "failed", "open"),
     (REFUSED, "refused", "refused"),
 )
-STATES = ((CLOSED, "closed", "closed"), (OPEN, "open", "open"), (HALF_OPEN, "half-open", "half"))
-HEALTH_COLOURS = {"healthy": "closed", "slow": "slow", "failing": "half", "dead": "ink", "recovered": "closed"}
-# Where the two rows of the timeline stand, from 0 at the bottom to 1.
-HEALTH_PLACE, BREAKER_PLACE = 0.16, 0.68
-# A baseline's row stands above them, and the axis then reaches to its top.
-BASELINE_PLACE, BASELINE_TOP = 1.17, 1.36
+WITHOUT_THREAD = (NO_THREAD, "no thread", "half")
 # Percentile, name, colour, line width and dash: told apart without colour too.
 PERCENTILES = ((50, "p50", "soft", 1.5, "dot"), (95, "p95", "accent", 1.5, "solid"), (99, "p99", "ink", 2.5, "solid"))
+LATENCY_NOTE = "calls that went through, on a logarithmic scale"
 TICKS_MS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
 TICK_WORDS = [f"{tick} ms" if tick < 1000 else f"{tick // 1000} s" for tick in TICKS_MS]
 
@@ -49,7 +39,12 @@ TICK_WORDS = [f"{tick} ms" if tick < 1000 else f"{tick // 1000} s" for tick in T
 def charts(result: CircuitBreakerResult) -> tuple[Chart, ...]:
     """Top to bottom, over one time axis."""
     edges_s = bin_edges_s(result.duration_s)
-    return outcomes_chart(result, edges_s), states_chart(result, edges_s), latency_chart(result, edges_s)
+    return (
+        outcomes_chart(result, edges_s),
+        states_chart(result, edges_s),
+        latency_chart(result, edges_s),
+        *fill_charts(result, edges_s),
+    )
 
 
 def bin_edges_s(duration_s: float) -> NDArray[np.float64]:
@@ -60,7 +55,8 @@ def bin_edges_s(duration_s: float) -> NDArray[np.float64]:
 
 def outcomes_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> Chart:
     """Requests per second by what became of them, at the moment of the request. The table has counts."""
-    counts = {code: np.histogram(result.arrival_s[result.outcome == code], edges_s)[0] for code, _, _ in OUTCOMES}
+    outcomes = outcomes_of(result)
+    counts = {code: np.histogram(result.arrival_s[result.outcome == code], edges_s)[0] for code, _, _ in outcomes}
     # Each step needs its right end too, or the last bin would have no width.
     traces = [
         {
@@ -74,21 +70,33 @@ def outcomes_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -
             "fillcolor": light(colour),
             "hovertemplate": f"%{{y:.0f}} {words}<extra></extra>",
         }
-        for code, words, colour in OUTCOMES
+        for code, words, colour in outcomes
     ]
-    columns = [counts[code].tolist() for code, _, _ in OUTCOMES]
+    columns = [counts[code].tolist() for code, _, _ in outcomes]
     return Chart(
         name="outcomes",
         title="What happened to each request",
-        note=f"per second, {result.outcome.size:,} requests in all",
+        note=_outcomes_note(result),
         figure=figure(traces, layout(result.duration_s, yaxis={"rangemode": "tozero"})),
-        columns=("From (s)", "To (s)", *(f"{words.capitalize()} (requests)" for _, words, _ in OUTCOMES)),
+        columns=("From (s)", "To (s)", *(f"{words.capitalize()} (requests)" for _, words, _ in outcomes)),
         rows=tuple(zip(edges_s[:-1].tolist(), edges_s[1:].tolist(), *columns, strict=True)),
-        keys=tuple((words, colour) for _, words, colour in OUTCOMES),
+        keys=tuple((words, colour) for _, words, colour in outcomes),
         height_px=240,
-        curves=partial(outcomes_curves, counts, edges_s),
+        curves=partial(outcomes_curves, outcomes, counts, edges_s),
         overlay=partial(_good_answers, result, edges_s, (counts[SUCCEEDED] + counts[SLOW]) / np.diff(edges_s)),
     )
+
+
+def outcomes_of(result: CircuitBreakerResult) -> tuple[tuple[int, str, str], ...]:
+    """What can become of a request: code, words, colour."""
+    return (*OUTCOMES, WITHOUT_THREAD) if result.params.pool is Pool.LIMITED else OUTCOMES
+
+
+def _outcomes_note(result: CircuitBreakerResult) -> str:
+    note = f"per second, {result.outcome.size:,} requests in all"
+    if result.params.fallback is not Fallback.NONE:
+        note += "; those failed or refused got a substitute answer"
+    return note
 
 
 def _good_answers(result: CircuitBreakerResult, edges_s: NDArray[np.float64], per_s: NDArray[np.float64]) -> Overlay:
@@ -107,114 +115,23 @@ def _good_answers(result: CircuitBreakerResult, edges_s: NDArray[np.float64], pe
     )
 
 
-def outcomes_curves(counts: Mapping[int, NDArray[np.int64]], edges_s: NDArray[np.float64]) -> Curves:
+def outcomes_curves(
+    outcomes: Sequence[tuple[int, str, str]], counts: Mapping[int, NDArray[np.int64]], edges_s: NDArray[np.float64]
+) -> Curves:
     """Requests per second of each outcome."""
     width_s = np.diff(edges_s)
     return Curves(
         x=_middles_s(edges_s),
-        lines=tuple(Curve(words, colour, tuple((counts[code] / width_s).tolist())) for code, words, colour in OUTCOMES),
+        lines=tuple(Curve(words, colour, tuple((counts[code] / width_s).tolist())) for code, words, colour in outcomes),
         note="requests per second",
         yaxis={"rangemode": "tozero"},
     )
 
 
-def states_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> Chart:
-    """The breaker's states over the dependency's health."""
-    words = {code: name for code, name, _ in STATES}
-    stretches = shown_stretches(result)
-    whole = stretches is result.stretches
-    # The key of a picture taken away names the states.
-    traces = [
-        {
-            **_bars(
-                [(name, stretch.start_s, stretch.end_s) for stretch in stretches if stretch.state == code],
-                "breaker",
-                light(colour),
-                place=BREAKER_PLACE,
-                thickness=0.54,
-            ),
-            "name": name,
-        }
-        for code, name, colour in STATES
-    ] + [
-        # One trace whatever the phases: each costs the browser a few milliseconds at every turn of a knob.
-        {
-            **_bars(
-                list(result.phases),
-                "dependency",
-                [light(HEALTH_COLOURS[phase.name]) for phase in result.phases],
-                place=HEALTH_PLACE,
-                thickness=0.3,
-            ),
-            "showlegend": False,
-        }
-    ]
-    picture = figure(
-        traces,
-        layout(
-            result.duration_s,
-            hovermode="closest",
-            barmode="overlay",
-            uniformtext={"mode": "hide", "minsize": 11},
-            yaxis={
-                "range": [0, 1],
-                "showgrid": False,
-                "tickvals": [HEALTH_PLACE, BREAKER_PLACE],
-                "ticktext": ["health", "breaker"],
-            },
-        ),
-    )
-    breaker = [("Breaker", words[state], start_s, end_s) for state, start_s, end_s in stretches]
-    dependency = [("Dependency", *phase) for phase in result.phases]
-    return Chart(
-        name="states",
-        title="Breaker state",
-        note=_states_note(result, whole),
-        figure=picture,
-        columns=("What", "State", "From (s)", "To (s)"),
-        rows=tuple(breaker + dependency),
-        keys=tuple((name, colour) for _, name, colour in STATES),
-        height_px=130,
-        curves=partial(states_curves, result, edges_s),
-        overlay=partial(_breaker_row, result, stretches),
-    )
-
-
-def states_curves(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> Curves:
-    """Percent of each bin that the breaker spent in each state."""
-    width_s = np.diff(edges_s)
-    shares = {code: 100 * _held_s(result.stretches, code, edges_s) / width_s for code, _, _ in STATES}
-    return Curves(
-        x=_middles_s(edges_s),
-        lines=tuple(Curve(name, colour, tuple(shares[code].tolist())) for code, name, colour in STATES),
-        note="share of the time in each state",
-        yaxis={"range": [0, 100], "ticksuffix": " %"},
-    )
-
-
-def _breaker_row(result: CircuitBreakerResult, stretches: tuple[Stretch, ...]) -> Overlay:
-    """A baseline's breaker as a thin row of its own above the run's."""
-    traces = tuple(
-        _bars(
-            [(name, stretch.start_s, stretch.end_s) for stretch in stretches if stretch.state == code],
-            f"baseline {name}",
-            light(colour),
-            place=BASELINE_PLACE,
-            thickness=0.3,
-        )
-        for code, name, colour in STATES
-    )
-    rows = {
-        "range": [0, BASELINE_TOP],
-        "tickvals": [HEALTH_PLACE, BREAKER_PLACE, BASELINE_PLACE],
-        "ticktext": ["health", "breaker", "baseline"],
-    }
-    return Overlay(traces, layout={"xaxis": {"range": [0, result.duration_s]}, "yaxis": rows})
-
-
 def latency_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) -> Chart:
-    """Percentiles of the time that calls to the dependency took; refused requests made no call."""
-    called = result.outcome != REFUSED
+    """Percentiles of the time that requests took which were not turned away, by the breaker or for want of a thread."""
+    called = (result.outcome != REFUSED) & (result.outcome != NO_THREAD)
+    plain = result.params.pool is Pool.UNLIMITED and result.params.retries is Retries.NONE
     latency_ms = result.latency_s[called] * 1000
     bounds = np.searchsorted(result.arrival_s[called], edges_s)
     table = np.array([_percentiles(latency_ms[a:b]) for a, b in pairwise(bounds)])
@@ -237,8 +154,8 @@ def latency_chart(result: CircuitBreakerResult, edges_s: NDArray[np.float64]) ->
     ]
     return Chart(
         name="latency",
-        title="Time a call took",
-        note="calls that went through, on a logarithmic scale",
+        title="Time a call took" if plain else "Time a request took",
+        note=LATENCY_NOTE if plain else f"{LATENCY_NOTE}; all waits and calls of a request together",
         figure=figure(traces, layout(result.duration_s, yaxis=_log_axis(table))),
         columns=("From (s)", "To (s)", *(f"{name} (ms)" for _, name, _, _, _ in PERCENTILES)),
         rows=tuple(zip(edges_s[:-1].tolist(), edges_s[1:].tolist(), *values, strict=True)),
@@ -257,7 +174,7 @@ def latency_curves(values_ms: Sequence[Sequence[float | None]], edges_s: NDArray
             Curve(name, colour, tuple(column))
             for (_, name, colour, _, _), column in zip(PERCENTILES, values_ms, strict=True)
         ),
-        note="calls that went through, on a logarithmic scale",
+        note=LATENCY_NOTE,
         yaxis={"type": "log", "tickvals": TICKS_MS, "ticktext": TICK_WORDS},
     )
 
@@ -286,59 +203,6 @@ def _dashed_p95(
     }
     axes = {"xaxis": {"range": [0, result.duration_s]}, "yaxis": {"range": _log_axis(table_ms)["range"]}}
     return Overlay((trace,), layout=axes, keys=(("p95 of the baseline", "accent"),))
-
-
-def shown_stretches(result: CircuitBreakerResult) -> tuple[Stretch, ...]:
-    """The stretches to draw: all of them, or where they would be too many, the longest of each 300th of the run."""
-    if len(result.stretches) <= MOST_STRETCHES:
-        return result.stretches
-    edges_s = np.linspace(0, result.duration_s, MOST_STRETCHES + 1)
-    held_s = np.array([_held_s(result.stretches, code, edges_s) for code, _, _ in STATES])
-    longest = held_s.argmax(axis=0).tolist()
-    return tuple(
-        Stretch(STATES[code][0], start_s, end_s)
-        for code, start_s, end_s in zip(longest, edges_s[:-1].tolist(), edges_s[1:].tolist(), strict=True)
-    )
-
-
-def _held_s(stretches: tuple[Stretch, ...], state: int, edges_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Seconds spent in `state` between each pair of edges."""
-    ends_s = np.array([(0.0, 0.0), *((s.start_s, s.end_s) for s in stretches if s.state == state)])
-    spent_s = np.concatenate(([0.0], np.cumsum(ends_s[:, 1] - ends_s[:, 0])))
-    inside = np.searchsorted(ends_s[:, 0], edges_s, side="right") - 1
-    until_s = spent_s[inside] + np.minimum(edges_s, ends_s[inside, 1]) - ends_s[inside, 0]
-    return np.diff(until_s)
-
-
-def _states_note(result: CircuitBreakerResult, whole: bool) -> str:
-    if result.params.kind is Kind.NONE:
-        return "no breaker, so every call goes through"
-    if not whole:
-        return f"{len(result.stretches):,} changes, drawn as the longest state of each moment"
-    return "and below it the dependency's health"
-
-
-def _bars(
-    stretches: list[tuple[str, float, float]], name: str, colour: str | list[str], place: float, thickness: float
-) -> dict[str, Any]:
-    """Horizontal bars on the time axis, with words inside where they fit."""
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "base": [start_s for _, start_s, _ in stretches],
-        "x": [end_s - start_s for _, start_s, end_s in stretches],
-        "y": [place] * len(stretches),
-        "width": thickness,
-        "name": name,
-        "marker": {"color": colour, "line": {"width": 0}},
-        "text": [words for words, _, _ in stretches],
-        "textposition": "inside",
-        "insidetextanchor": "middle",
-        "textangle": 0,
-        "textfont": {"color": light("card"), "size": 12},
-        "hovertext": [f"{name} {words}, {start_s:.2f} to {end_s:.2f} s" for words, start_s, end_s in stretches],
-        "hovertemplate": "%{hovertext}<extra></extra>",
-    }
 
 
 def _middles_s(edges_s: NDArray[np.float64]) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""The numbers and the sentence that a run of the circuit breaker is told in."""
+"""The numbers that a run of the circuit breaker is told in."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from itertools import pairwise
 import numpy as np
 
 from sandboxes.simulations.circuit_breaker.breaker import CLOSED, OPEN
-from sandboxes.simulations.circuit_breaker.model import FAILED, REFUSED, SLOW, CircuitBreakerResult, Phase
-from sandboxes.simulations.circuit_breaker.params import Kind
-from sandboxes.simulations.quantities import duration
+from sandboxes.simulations.circuit_breaker.model import CircuitBreakerResult, Stretch
+from sandboxes.simulations.circuit_breaker.params import Fallback, Kind, StateKept
+from sandboxes.simulations.circuit_breaker.start import Phase
+from sandboxes.simulations.circuit_breaker.world import FAILED, REFUSED, SLOW, SUCCEEDED
 from sandboxes.simulations.spec import Better, Metric
+
+ANSWERED = "A refusal or a failure is none, however soon it came."
 
 METRICS = (
     Metric(
         "availability",
         "Available",
         "%",
-        "Share of all requests that got a good answer, late ones included; a refused request did not.",
+        "Share of all requests with a good answer, late ones included, or with a substitute where there is one.",
         Better.HIGHER,
         digits=1,
     ),
@@ -25,7 +28,7 @@ METRICS = (
         "p95_ms",
         "p95 latency",
         "ms",
-        "Nineteen requests in twenty were over within this time. Every request counts; a refusal takes no time.",
+        f"Nineteen good answers in twenty came within this time of the request. {ANSWERED}",
         Better.LOWER,
         digits=0,
     ),
@@ -33,7 +36,8 @@ METRICS = (
         "time_to_open_s",
         "Opened after",
         "s",
-        "Time from the start of the dependency's trouble until the breaker was open; 0 if it was open already.",
+        "Time from the start of the dependency's trouble until the breaker was open; 0 if it was open already. "
+        "Of several breakers the last counts.",
         Better.LOWER,
         undefined="never",
     ),
@@ -41,7 +45,7 @@ METRICS = (
         "wasted_caller_s",
         "Caller time wasted",
         "s",
-        "Time spent waiting for calls that failed, added up over all callers.",
+        "Time spent waiting for calls that failed, added up over all callers and all their calls.",
         Better.LOWER,
         digits=0,
     ),
@@ -49,7 +53,8 @@ METRICS = (
         "time_to_recover_s",
         "Recovered after",
         "s",
-        "Time from the dependency's recovery until the breaker was closed for good; 0 if it was closed all along.",
+        "Time from the dependency's recovery until the breaker was closed for good; 0 if it was closed all along. "
+        "Of several breakers the last counts.",
         Better.LOWER,
         undefined="never",
         headline=False,
@@ -58,7 +63,7 @@ METRICS = (
         "p50_ms",
         "p50 latency",
         "ms",
-        "Half of the requests were over within this time. Every request counts; a refusal takes no time.",
+        f"Half of the good answers came within this time of the request. {ANSWERED}",
         Better.LOWER,
         digits=0,
         headline=False,
@@ -67,7 +72,7 @@ METRICS = (
         "p99_ms",
         "p99 latency",
         "ms",
-        "All but one request in a hundred were over within this time. Every request counts; a refusal takes no time.",
+        f"All but one good answer in a hundred came within this time of the request. {ANSWERED}",
         Better.LOWER,
         digits=0,
         headline=False,
@@ -76,7 +81,7 @@ METRICS = (
         "goodput_per_s",
         "Goodput",
         "req/s",
-        "Good answers per second over the whole run, late ones included.",
+        "Good answers by the dependency per second over the whole run, late ones included; a substitute is none.",
         Better.HIGHER,
         digits=1,
         headline=False,
@@ -85,7 +90,7 @@ METRICS = (
         "rejected_fraction",
         "Refused",
         "%",
-        "Share of all requests that the breaker refused without calling the dependency.",
+        "Share of all requests that ended with a refusal by the breaker, most of them without a call.",
         Better.NEITHER,
         digits=1,
         headline=False,
@@ -94,7 +99,27 @@ METRICS = (
         "times_opened",
         "Times opened",
         "",
-        "How often the breaker went from closed to open; going back to open after a failed trial does not count.",
+        "How often a breaker went from closed to open; going back to open after a failed trial does not count.",
+        Better.LOWER,
+        digits=0,
+        headline=False,
+    ),
+    Metric(
+        "victim_availability",
+        "Neighbour served",
+        "%",
+        "Share of the requests for the healthy neighbour that got its answer. All they can lack is a thread.",
+        Better.HIGHER,
+        digits=1,
+        headline=False,
+        undefined="no neighbour",
+    ),
+    Metric(
+        "lost_updates",
+        "Lost updates",
+        "",
+        "Updates of the shared state that are gone because a later write did not know them, or because a conditional "
+        "write met ten others in a row and gave up. Those that found the store down are not counted.",
         Better.LOWER,
         digits=0,
         headline=False,
@@ -103,241 +128,110 @@ METRICS = (
 
 
 def measure(result: CircuitBreakerResult) -> dict[str, float | None]:
-    """One value per metric; None where there was no request, no trouble, no opening or no recovery."""
-    calls = result.outcome.size
-    refused = count(result, REFUSED)
-    good = calls - refused - count(result, FAILED)
+    """One value per metric; None where there was no request, no answer, no trouble, no opening or no recovery."""
+    requests = result.outcome.size
+    good = count(result, SUCCEEDED) + count(result, SLOW)
     p50_ms, p95_ms, p99_ms = percentiles_ms(result, 50, 95, 99)
     return {
-        "availability": good / calls if calls else None,
+        "availability": (good + substituted(result)) / requests if requests else None,
         "p95_ms": p95_ms,
         "time_to_open_s": _time_to_open_s(result),
         "wasted_caller_s": wasted_caller_s(result),
-        "time_to_recover_s": _time_to_recover_s(result),
+        "time_to_recover_s": time_to_recover_s(result),
         "p50_ms": p50_ms,
         "p99_ms": p99_ms,
         "goodput_per_s": good / result.duration_s,
-        "rejected_fraction": refused / calls if calls else None,
+        "rejected_fraction": count(result, REFUSED) / requests if requests else None,
         "times_opened": float(times_opened(result)),
+        "victim_availability": victim_availability(result),
+        "lost_updates": float(result.lost_updates),
     }
 
 
-def explain(result: CircuitBreakerResult) -> str:
-    """A few plain sentences on what just happened, computed from the run."""
-    if not result.outcome.size:
-        return "No request came in the whole run."
-    if result.params.kind is Kind.NONE:
-        return _without_a_breaker(result)
-    openings = times_opened(result)
-    if openings == 0:
-        return _never_opened(result)
-    trouble = _trouble(result)
-    if trouble is None:
-        return _opened_for_nothing(result, openings)
-    if openings > 1:
-        return _opened_often(result, trouble)
-    return " ".join((_opening(result, trouble), _refusing(result), _ending(result)))
-
-
 def count(result: CircuitBreakerResult, outcome: int) -> int:
+    """Requests to the dependency that ended so."""
     return int(np.count_nonzero(result.outcome == outcome))
 
 
 def percentiles_ms(result: CircuitBreakerResult, *percents: float) -> list[float | None]:
-    if not result.latency_s.size:
+    """Percentiles of the time that good answers took."""
+    answered_s = result.latency_s[(result.outcome == SUCCEEDED) | (result.outcome == SLOW)]
+    if not answered_s.size:
         return [None] * len(percents)
-    return [float(value) * 1000 for value in np.percentile(result.latency_s, percents)]
+    return [float(value) * 1000 for value in np.percentile(answered_s, percents)]
+
+
+def failed_calls(result: CircuitBreakerResult) -> int:
+    """Calls that ended in an error or a timeout: of a request's calls all but a good last one."""
+    return int(result.calls.sum()) - count(result, SUCCEEDED) - count(result, SLOW)
+
+
+def is_shared(result: CircuitBreakerResult) -> bool:
+    """Whether there is a breaker whose state is in the store."""
+    return result.params.kind is not Kind.NONE and result.params.state_kept is StateKept.SHARED
 
 
 def wasted_caller_s(result: CircuitBreakerResult) -> float:
-    return float(result.latency_s[result.outcome == FAILED].sum())
+    return float(result.wasted_s.sum())
+
+
+def substituted(result: CircuitBreakerResult) -> int:
+    """Requests that got a substitute answer."""
+    if result.params.fallback is Fallback.NONE:
+        return 0
+    return count(result, FAILED) + count(result, REFUSED)
+
+
+def victim_availability(result: CircuitBreakerResult) -> float | None:
+    """Share of the neighbour's requests with a good answer; None without any."""
+    if not result.neighbour_outcome.size:
+        return None
+    return float(np.count_nonzero(result.neighbour_outcome == SUCCEEDED) / result.neighbour_outcome.size)
 
 
 def times_opened(result: CircuitBreakerResult) -> int:
-    return len(_openings_s(result))
+    return len(openings_s(result))
 
 
-def _openings_s(result: CircuitBreakerResult) -> list[float]:
-    return [
-        after.start_s for before, after in pairwise(result.stretches) if before.state == CLOSED and after.state == OPEN
-    ]
+def openings_s(result: CircuitBreakerResult) -> list[float]:
+    """When a breaker went from closed to open, in order, of all breakers together."""
+    return sorted(
+        after.start_s
+        for stretches in result.breakers
+        for before, after in pairwise(stretches)
+        if before.state == CLOSED and after.state == OPEN
+    )
 
 
-def _trouble(result: CircuitBreakerResult) -> Phase | None:
+def trouble_of(result: CircuitBreakerResult) -> Phase | None:
     """The time in which the dependency is not well, in one piece whatever its phases."""
     unwell = [phase for phase in result.phases if phase.name not in ("healthy", "recovered")]
     return Phase("trouble", unwell[0].start_s, unwell[-1].end_s) if unwell else None
 
 
-def _recovery_s(result: CircuitBreakerResult) -> float | None:
+def recovery_s(result: CircuitBreakerResult) -> float | None:
     """When the dependency recovered from its trouble; None if it had none, or had not by the end."""
-    trouble = _trouble(result)
+    trouble = trouble_of(result)
     return None if trouble is None or result.phases[-1].name != "recovered" else trouble.end_s
 
 
 def _time_to_open_s(result: CircuitBreakerResult) -> float | None:
-    trouble = _trouble(result)
+    trouble = trouble_of(result)
     if trouble is None:
         return None
-    opens = (stretch for stretch in result.stretches if stretch.state == OPEN and stretch.end_s > trouble.start_s)
+    opened_s = [_opened_s(stretches, trouble) for stretches in result.breakers]
+    known_s = [at_s for at_s in opened_s if at_s is not None]
+    return max(known_s) if len(known_s) == len(opened_s) else None
+
+
+def _opened_s(stretches: tuple[Stretch, ...], trouble: Phase) -> float | None:
+    opens = (stretch for stretch in stretches if stretch.state == OPEN and stretch.end_s > trouble.start_s)
     return next((max(stretch.start_s - trouble.start_s, 0.0) for stretch in opens), None)
 
 
-def _time_to_recover_s(result: CircuitBreakerResult) -> float | None:
+def time_to_recover_s(result: CircuitBreakerResult) -> float | None:
     """Until the last stretch of the run began, if that is a closed one: from then on every call went through."""
-    recovery_s, last = _recovery_s(result), result.stretches[-1]
-    if result.params.kind is Kind.NONE or recovery_s is None or last.state != CLOSED:
+    recovered_s, last = recovery_s(result), [stretches[-1] for stretches in result.breakers]
+    if result.params.kind is Kind.NONE or recovered_s is None or any(stretch.state != CLOSED for stretch in last):
         return None
-    return max(last.start_s - recovery_s, 0.0)
-
-
-def _refused_while_well(result: CircuitBreakerResult, trouble: Phase) -> int:
-    well = (result.arrival_s < trouble.start_s) | (result.arrival_s >= trouble.end_s)
-    return int(np.count_nonzero(well & (result.outcome == REFUSED)))
-
-
-def _without_a_breaker(result: CircuitBreakerResult) -> str:
-    failed, wasted_s = count(result, FAILED), wasted_caller_s(result)
-    if not failed:
-        return "Nothing stood between the callers and the dependency, and nothing was needed: every call was answered."
-    waited = f"its caller waited {_long(wasted_s)}"
-    if failed > 1:
-        waited = f"their callers waited {_long(wasted_s)} in all, {_long(wasted_s / failed)} each on average"
-    return f"Nothing stood between the callers and the dependency. {_calls(failed)} failed, and {waited}."
-
-
-def _never_opened(result: CircuitBreakerResult) -> str:
-    failed = count(result, FAILED)
-    if not failed:
-        return "The breaker stayed closed and had no reason to open: every call was answered."
-    if _trouble(result) is None:
-        return (
-            f"The breaker stayed closed throughout. {failed:,} of {_calls(result.outcome.size)} failed, too few at a "
-            "time to open it."
-        )
-    return (
-        "The breaker never opened: what it saw was not enough to open it. "
-        f"{_calls(failed)} failed and cost {'its caller' if failed == 1 else 'callers'} "
-        f"{_long(wasted_caller_s(result))} of waiting."
-    )
-
-
-def _opened_for_nothing(result: CircuitBreakerResult, openings: int) -> str:
-    failed = count(result, FAILED)
-    return (
-        f"The dependency was well throughout, and yet the breaker opened {_times(openings)}. It refused "
-        f"{_requests(count(result, REFUSED))}, while {f'{failed:,}' if failed else 'none'} of the calls it let "
-        "through failed."
-    )
-
-
-def _opened_often(result: CircuitBreakerResult, trouble: Phase) -> str:
-    openings_s = _openings_s(result)
-    before = sum(opened_s < trouble.start_s for opened_s in openings_s)
-    after = sum(opened_s >= trouble.end_s for opened_s in openings_s)
-    during = len(openings_s) - before - after
-    if during > 1:
-        told = (
-            f"The breaker flapped: it opened {_times(during)} in {_long(trouble.end_s - trouble.start_s)} of trouble, "
-            "closing in between on trials that went well enough."
-        )
-        elsewhere = _places(before, 0, after)
-        told += f" It also opened {_listed(elsewhere)}." if elsewhere else ""
-    elif max(before, after) == len(openings_s):
-        where = "before the trouble began" if before else "after the dependency had recovered"
-        told = f"The breaker opened {_times(len(openings_s))}, each time {where}."
-    else:
-        told = f"The breaker opened {_times(len(openings_s))}: {_listed(_places(before, during, after))}."
-    refused = count(result, REFUSED)
-    well = _while_well(refused, _refused_while_well(result, trouble))
-    return f"{told} It refused {_requests(refused)}{well}. {_calls(count(result, FAILED)).capitalize()} failed."
-
-
-def _places(before: int, during: int, after: int) -> list[str]:
-    places = (
-        (before, "before the trouble began"),
-        (during, "during the trouble"),
-        (after, "after the dependency had recovered"),
-    )
-    return [f"{_times(number)} {where}" for number, where in places if number]
-
-
-def _opening(result: CircuitBreakerResult, trouble: Phase) -> str:
-    opened_s = _openings_s(result)[0]
-    if opened_s < trouble.start_s:
-        return f"The breaker opened {_long(trouble.start_s - opened_s)} before the trouble began."
-    late = ", when the dependency had already recovered" if opened_s >= trouble.end_s else ""
-    seen = _seen_by(result, trouble.start_s, opened_s)
-    return f"The breaker opened {_long(opened_s - trouble.start_s)} after the trouble began{late}.{seen}"
-
-
-def _seen_by(result: CircuitBreakerResult, from_s: float, until_s: float) -> str:
-    """What callers knew at `until_s`: a call that is still waiting may yet succeed or fail."""
-    called = result.outcome != REFUSED
-    ended_s = result.arrival_s + result.latency_s
-    ended = called & (ended_s >= from_s) & (ended_s <= until_s)
-    failed = int(np.count_nonzero(ended & (result.outcome == FAILED)))
-    slow = int(np.count_nonzero(ended & (result.outcome == SLOW)))
-    waiting = int(np.count_nonzero(called & (result.arrival_s <= until_s) & (ended_s > until_s)))
-    parts = [f"{_calls(failed)} had failed"]
-    parts += [f"{slow:,} had been slow"] if slow else []
-    parts += [f"{waiting:,} {'was' if waiting == 1 else 'were'} still waiting"] if waiting else []
-    return f" By then {_listed(parts)}."
-
-
-def _refusing(result: CircuitBreakerResult) -> str:
-    refused, trouble = count(result, REFUSED), _trouble(result)
-    if not refused or trouble is None:
-        return "It had no request to refuse."
-    well = _refused_while_well(result, trouble)
-    if 2 * well > refused:
-        return f"It then refused {_requests(refused)} at once{_while_well(refused, well)}."
-    each = ", which" if refused == 1 else "; each"
-    return (
-        f"It then refused {_requests(refused)} at once{each} could have waited up to "
-        f"{_long(result.params.call_timeout_s)}."
-    )
-
-
-def _while_well(refused: int, well: int) -> str:
-    if not well:
-        return ""
-    of_them = "" if refused == 1 else " all of them" if well == refused else f" {well:,} of them"
-    return f",{of_them} while the dependency was well"
-
-
-def _ending(result: CircuitBreakerResult) -> str:
-    recovered_s = _time_to_recover_s(result)
-    if recovered_s == 0:
-        return "It had closed again before the dependency recovered."
-    if recovered_s is not None:
-        return f"It closed {_long(recovered_s)} after the dependency recovered."
-    if _recovery_s(result) is not None:
-        return "It was not yet closed again when the run ended, although the dependency had recovered."
-    if result.stretches[-1].state == CLOSED:
-        return "It had closed again when the run ended, although the dependency had not recovered."
-    return "The dependency had not recovered when the run ended."
-
-
-def _listed(parts: list[str]) -> str:
-    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
-
-
-def _calls(number: int) -> str:
-    return _counted(number, "call")
-
-
-def _requests(number: int) -> str:
-    return _counted(number, "request")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s" if number else f"no {noun}s"
-
-
-def _times(number: int) -> str:
-    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
-
-
-def _long(seconds: float) -> str:
-    return " ".join(duration(seconds))
+    return max(0.0, *(stretch.start_s - recovered_s for stretch in last))

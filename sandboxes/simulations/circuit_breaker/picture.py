@@ -17,9 +17,10 @@ from sandboxes.simulations.circuit_breaker.breaker import (
     TIME_WINDOW,
     Rules,
 )
-from sandboxes.simulations.circuit_breaker.charts import HEALTH_COLOURS
+from sandboxes.simulations.circuit_breaker.params import Capacity, CircuitBreakerParams, Pool
 from sandboxes.simulations.circuit_breaker.scene import Scene
 from sandboxes.simulations.circuit_breaker.story import STATES, calls, time
+from sandboxes.simulations.circuit_breaker.timeline import HEALTH_COLOURS
 from sandboxes.simulations.replays import Part
 
 WIDTH = 360
@@ -32,19 +33,21 @@ MOST_CELLS = 250
 GRIDS = ((100, 14, 25), (MOST_CELLS, 7, 50))
 
 
-def pictures(rule: Rules) -> tuple[str, ...]:
-    """The SVGs for these rules, top to bottom."""
+def pictures(params: CircuitBreakerParams, rule: Rules) -> tuple[str, ...]:
+    """The SVGs for these parameters and rules, top to bottom."""
     drawn = [_way(rule)]
     if rule.kind != NONE:
         drawn += [_states(rule), _window(rule)]
     if rule.kind not in (NONE, CONSECUTIVE):
         drawn.append(_rates(rule))
+    if limits := _limits(params):
+        drawn.append(_fill(limits))
     return tuple(drawn)
 
 
-def shown(rule: Rules, scene: Scene) -> dict[str, Part]:
+def shown(params: CircuitBreakerParams, rule: Rules, scene: Scene) -> dict[str, Part]:
     """How every part of the pictures looks at one moment."""
-    parts = _traffic_parts(scene)
+    parts = _traffic_parts(scene) | _fill_parts(params, scene)
     if rule.kind == NONE:
         return parts | {"gate": {"state": "closed"}, "gate-words": {"text": "no breaker"}}
     parts |= {"gate": {"state": TONES[scene.state]}, "gate-words": {"text": STATES[scene.state]}}
@@ -67,6 +70,45 @@ def _traffic_parts(scene: Scene) -> dict[str, Part]:
         "refused": {"text": f"{total.refused:,} refused"},
         "under-way": {"text": f"{total.passed - total.ended:,} under way"},
     }
+
+
+def _fill_parts(params: CircuitBreakerParams, scene: Scene) -> dict[str, Part]:
+    parts: dict[str, Part] = {}
+    for name, limit in _limits(params).items():
+        number = getattr(scene.fill, name)
+        share = min(1.0, number / limit) if limit else 0.0
+        words = f"{number:,} of {limit:,}" if name != "in_line" else f"{number:,}"
+        parts[f"{name}-words"] = {"text": words}
+        if name != "in_line":
+            parts[name] = {"share": round(share, 3), "state": "open" if share == 1 else "ink" if number else "off"}
+    return parts
+
+
+def _limits(params: CircuitBreakerParams) -> dict[str, int]:
+    """The limits that there are, by the name of what fills them; the line for a thread has none of its own."""
+    limits: dict[str, int] = {}
+    if params.pool is Pool.LIMITED:
+        limits |= {"busy_threads": params.pool_size * params.instances, "in_line": 0}
+    if params.dependency_capacity is Capacity.LIMITED:
+        limits |= {"busy_servers": params.servers, "queued": params.queue_size}
+    return limits
+
+
+def _fill(limits: dict[str, int]) -> str:
+    """A row with a bar for each limit."""
+    labels = {
+        "busy_threads": "callers' threads in use",
+        "in_line": "requests in line for a thread",
+        "busy_servers": "dependency's servers at work",
+        "queued": "calls in the dependency's queue",
+    }
+    drawn, y = [], 14
+    for name in limits:
+        drawn += [_text(2, y, labels[name]), _text(358, y, "", "r-strong", f"{name}-words", "end")]
+        if name != "in_line":
+            drawn.append(_bar(name, 2, y + 9, 356))
+        y += 42 if name != "in_line" else 28
+    return _svg(y - 14, *drawn)
 
 
 def _state_parts(rule: Rules, scene: Scene) -> dict[str, Part]:

@@ -1,6 +1,6 @@
 """A run of the breaker frame by frame: the window filling, calls going through or bouncing, the wait running down.
 
-The recording plays the run's own calls against the same breaker once more and looks at it at chosen moments.
+The recording is the same run once more, by the same loop, which stops at chosen moments to be looked at.
 """
 
 from __future__ import annotations
@@ -9,30 +9,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from sandboxes.simulations.agenda import empty_agenda, push
-from sandboxes.simulations.circuit_breaker.breaker import (
-    BREAKER,
-    CLOSED,
-    OPEN,
-    Breaker,
-    Rules,
-    closed_breaker,
-    failure_rate,
-    permit,
-)
-from sandboxes.simulations.circuit_breaker.model import (
-    FAILED,
-    REFUSED,
-    CircuitBreakerResult,
-    rules,
-    settle,
-)
+from sandboxes.simulations.circuit_breaker.breaker import BREAKER, OPEN, Rules, failure_rate
+from sandboxes.simulations.circuit_breaker.measures import is_shared
+from sandboxes.simulations.circuit_breaker.model import CircuitBreakerResult
 from sandboxes.simulations.circuit_breaker.picture import pictures, shown
-from sandboxes.simulations.circuit_breaker.scene import Books, Recording, scenes
+from sandboxes.simulations.circuit_breaker.scene import Fill, Recording, Tally, scenes
+from sandboxes.simulations.circuit_breaker.start import play_until, rules, started, traffic
 from sandboxes.simulations.circuit_breaker.story import told
+from sandboxes.simulations.circuit_breaker.world import NO_THREAD, REFUSED
 from sandboxes.simulations.replays import MOST_FRAMES, Frame, Replay
 
 # Changes of state that get frames of their own, calls on each side of one, and frames spread over the whole run.
@@ -54,10 +40,10 @@ def replay(result: CircuitBreakerResult) -> Replay:
     chosen = moments(result)
     recording = record(rule, result, chosen.at_s)
     frames = tuple(
-        Frame(scene.at_s, told(result.params, rule, scene), shown(rule, scene), scene.is_key)
-        for scene in scenes(result, recording, books(result, chosen.at_s))
+        Frame(scene.at_s, told(result.params, rule, scene), shown(result.params, rule, scene), scene.is_key)
+        for scene in scenes(result, recording)
     )
-    return Replay(pictures(rule), frames, _note(result, chosen))
+    return Replay(pictures(result.params, rule), frames, _note(result, chosen))
 
 
 def moments(result: CircuitBreakerResult) -> Moments:
@@ -74,64 +60,19 @@ def moments(result: CircuitBreakerResult) -> Moments:
 
 
 def record(rule: Rules, result: CircuitBreakerResult, at_s: NDArray[np.float64]) -> Recording:
-    """What the breaker knew at each of the moments, the last of which is the run's end."""
-    failed = result.outcome == FAILED
+    """What was to be seen at each of the moments, which are in order."""
+    run = started(result.params, rule, traffic(result.params, result.seed))
     memory = np.zeros(at_s.size, BREAKER)
-    decided = watch(rule, closed_breaker(rule), result.arrival_s, result.latency_s, failed, at_s, memory)
-    return Recording(at_s, memory, *decided)
-
-
-def books(result: CircuitBreakerResult, at_s: NDArray[np.float64]) -> Books:
-    """Calls let through, refused, and ended by their outcome, up to and including each moment."""
-    permitted = result.outcome != REFUSED
-    ended_s = (result.arrival_s + result.latency_s)[permitted]
-    order = np.argsort(ended_s, kind="stable")
-    ended_by = np.searchsorted(ended_s[order], at_s, side="right")
-    failed = np.append(0, np.cumsum(result.outcome[permitted][order] == FAILED))
-    return Books(
-        passed=np.searchsorted(result.arrival_s[permitted], at_s, side="right"),
-        refused=np.searchsorted(result.arrival_s[~permitted], at_s, side="right"),
-        ended=ended_by,
-        failed=failed[ended_by],
-    )
-
-
-@njit(cache=True)
-def watch(
-    rule: Rules,
-    breaker: Breaker,
-    arrival_s: NDArray[np.float64],
-    duration_s: NDArray[np.float64],
-    failed: NDArray[np.bool_],
-    at_s: NDArray[np.float64],
-    memory: NDArray[np.void],
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.int64]]:
-    """As the model's `play`, stopping at each moment to copy what the breaker knows into `memory`.
-
-    Shapes (n,), (n,), (n,), (frames,), (frames,) -> permitted (n,), change_s (changes,), change_state (changes,).
-    A refused call's duration is never looked at.
-    """
-    permitted = np.zeros(arrival_s.size, np.bool_)
-    changes = [(0.0, CLOSED)]
-    under_way = empty_agenda(arrival_s.size)
-    call = 0
-    for frame in range(at_s.size):
-        while call < arrival_s.size and arrival_s[call] <= at_s[frame]:
-            now_s = arrival_s[call]
-            settle(rule, breaker, under_way, changes, duration_s, failed, now_s)
-            before = breaker.state
-            permitted[call] = permit(rule, breaker, now_s)
-            if breaker.state != before:
-                changes.append((now_s, breaker.state))
-            if permitted[call]:
-                push(under_way, now_s + duration_s[call], call)
-            call += 1
-        settle(rule, breaker, under_way, changes, duration_s, failed, at_s[frame])
-        failure_rate(breaker, at_s[frame])  # brings a time window up to the moment
+    totals, fill = [], []
+    for frame, moment_s in enumerate(at_s.tolist()):
+        run = play_until(rule, run, moment_s)
+        world, breaker = run.world, run.breakers[0]
+        failure_rate(breaker, moment_s)  # brings a time window up to the moment
         memory[frame] = breaker
-    change_s = np.array([change[0] for change in changes])
-    change_state = np.array([change[1] for change in changes])
-    return permitted, change_s, change_state
+        totals.append(Tally(*(int(world[name]) for name in Tally._fields)))
+        busy, waiting = int(run.pools.busy.sum()), int(run.pools.waiting.sum())
+        fill.append(Fill(busy, waiting, int(world.busy_servers), int(world.queued)))
+    return Recording(at_s, memory, tuple(totals), tuple(fill))
 
 
 def _thinned(changes: NDArray[np.int64]) -> list[int]:
@@ -147,8 +88,8 @@ def _beside(result: CircuitBreakerResult, changes: list[int], most: int) -> Iter
 
     Results move a breaker that lets calls through, so before such a move they are shown; else the calls themselves.
     """
-    permitted = result.outcome != REFUSED
-    ended_s = np.sort((result.arrival_s + result.latency_s)[permitted])
+    called = (result.outcome != REFUSED) & (result.outcome != NO_THREAD)
+    ended_s = np.sort((result.arrival_s + result.latency_s)[called])
     for change in changes:
         at_s = result.stretches[change].start_s
         leading_s = result.arrival_s if result.stretches[change - 1].state == OPEN else ended_s
@@ -161,6 +102,10 @@ def _beside(result: CircuitBreakerResult, changes: list[int], most: int) -> Iter
 def _note(result: CircuitBreakerResult, chosen: Moments) -> str:
     changes = len(result.stretches) - 1
     frames = f"{chosen.at_s.size} frames of {result.outcome.size:,} requests"
+    if len(result.breakers) > 1:
+        frames += f"; the breaker is that of instance 1 of {len(result.breakers)}, the rest is of all"
+    elif is_shared(result) and result.params.instances > 1:
+        frames += f"; the breaker is the shared one of {result.params.instances} instances"
     if changes == 0:
         return f"{frames}, spread evenly; the breaker never changed its state."
     if chosen.changes < changes:

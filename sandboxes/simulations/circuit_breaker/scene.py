@@ -9,38 +9,39 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sandboxes.simulations.circuit_breaker.model import CircuitBreakerResult, Phase
-
-
-class Recording(NamedTuple):
-    """What the breaker knew at each moment, and what it decided in the whole run."""
-
-    at_s: NDArray[np.float64]  # (frames,)
-    memory: NDArray[np.void]  # (frames,): records of BREAKER
-    permitted: NDArray[np.bool_]  # (n,)
-    change_s: NDArray[np.float64]  # (changes,)
-    change_state: NDArray[np.int64]  # (changes,)
-
-
-class Books(NamedTuple):
-    """Totals up to and including each moment, shapes (frames,): calls let through, refused, ended, ended badly."""
-
-    passed: NDArray[np.int64]
-    refused: NDArray[np.int64]
-    ended: NDArray[np.int64]
-    failed: NDArray[np.int64]
+from sandboxes.simulations.circuit_breaker.model import CircuitBreakerResult
+from sandboxes.simulations.circuit_breaker.start import Phase
 
 
 class Tally(NamedTuple):
-    """The same totals at one moment."""
+    """Totals up to a moment, included: calls let through, refused, ended, ended badly; requests without a thread."""
 
     passed: int
     refused: int
     ended: int
     failed: int
+    no_thread: int
 
     def since(self, before: Tally) -> Tally:
         return Tally(*(now - then for now, then in zip(self, before, strict=True)))
+
+
+class Fill(NamedTuple):
+    """How full things are at a moment, over all instances."""
+
+    busy_threads: int
+    in_line: int
+    busy_servers: int
+    queued: int
+
+
+class Recording(NamedTuple):
+    """What was to be seen at each of the moments, the last of which is the run's end."""
+
+    at_s: NDArray[np.float64]  # (frames,)
+    memory: NDArray[np.void]  # (frames,): records of BREAKER
+    totals: tuple[Tally, ...]
+    fill: tuple[Fill, ...]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Scene:
     is_last: bool
     total: Tally
     recent: Tally
+    fill: Fill
     permits: int
     streak: int
     size: int
@@ -86,11 +88,12 @@ class Scene:
         return counted * 100 / self.calls
 
 
-def scenes(result: CircuitBreakerResult, recording: Recording, books: Books) -> Iterator[Scene]:
+def scenes(result: CircuitBreakerResult, recording: Recording) -> Iterator[Scene]:
     """The moments of a recording, in order."""
-    change_s, change_state = recording.change_s, recording.change_state
+    change_s = np.array([stretch.start_s for stretch in result.stretches])
+    change_state = [stretch.state for stretch in result.stretches]
     latest = np.searchsorted(change_s, recording.at_s, side="right") - 1
-    tallies = [Tally(*row) for row in zip(*(column.tolist() for column in books), strict=True)]
+    tallies = recording.totals
     last = recording.at_s.size - 1
     for frame, at_s in enumerate(recording.at_s.tolist()):
         knew, change = recording.memory[frame], int(latest[frame])
@@ -102,7 +105,7 @@ def scenes(result: CircuitBreakerResult, recording: Recording, books: Books) -> 
             phase=phase,
             phase_begins=phase.start_s == at_s,
             state=int(knew["state"]),
-            came_from=int(change_state[change - 1]) if change else None,
+            came_from=change_state[change - 1] if change else None,
             came_after_s=float(change_s[change] - change_s[change - 1]) if change else 0.0,
             since_s=float(knew["since_s"]),
             changed=changed,
@@ -111,6 +114,7 @@ def scenes(result: CircuitBreakerResult, recording: Recording, books: Books) -> 
             is_last=frame == last,
             total=tallies[frame],
             recent=tallies[frame].since(tallies[frame - 1]) if frame else tallies[frame],
+            fill=recording.fill[frame],
             permits=int(knew["permits"]),
             streak=int(knew["streak"]),
             size=int(knew["slots"]),

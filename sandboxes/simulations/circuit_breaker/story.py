@@ -65,12 +65,16 @@ def _change(rule: Rules, scene: Scene) -> str:
     if scene.state == OPEN:
         again = " again" if scene.came_from == HALF_OPEN else ""
         return f"The breaker opens{again}: {_reason(rule, scene)}."
+    if scene.state == HALF_OPEN and scene.came_from == CLOSED:
+        return "The shared state is half-open again: a write that came late put it back."
     if scene.state == HALF_OPEN:
         trials = calls(rule.permitted_calls_in_half_open, "trial")
         waited = f"The wait of {time(rule.wait_duration_in_open_state_s)} is over"
         if rule.automatic_transition:
             return f"{waited}: half-open by its timer, with room for {trials}."
         return f"{waited} and a call has come: half-open, with room for {trials}."
+    if scene.came_from == OPEN:
+        return "The shared state is closed again: a write that knew nothing of the opening replaced it."
     if rule.kind == CONSECUTIVE:
         return "The breaker closes: the trial succeeded."
     return "The breaker closes: its trials went well. It measures afresh."
@@ -101,6 +105,8 @@ def _traffic(scene: Scene) -> str:
         )
         if number
     ]
+    if recent.no_thread:
+        parts.append(f"{calls(recent.no_thread, 'request')} without a thread")
     return f"{_listed(parts)}." if parts else "Nothing new."
 
 

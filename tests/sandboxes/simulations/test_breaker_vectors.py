@@ -1,4 +1,4 @@
-"""What holds inside the compiled breaker beyond the published vectors, which `checks.py` of its simulation plays."""
+"""What holds inside the compiled breaker beyond the published vectors, which `vectors.py` of its simulation plays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sandboxes.simulations.circuit_breaker.breaker import (
     permit,
     to_half_open,
 )
-from sandboxes.simulations.circuit_breaker.checks import RULES, play
+from sandboxes.simulations.circuit_breaker.vectors import RULES, play
 
 
 def test_no_breaker_never_opens() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from sandboxes.simulations.catalogue import CATALOGUE
 from sandboxes.simulations.checks import Check, Finding, Source, carry_out, exact, report, statistical, within
-from sandboxes.simulations.circuit_breaker import breaker, checks, model
+from sandboxes.simulations.circuit_breaker import breaker, checks, model, overload_checks, start, vectors
 
 EVERY_CHECK = [(simulation, check) for simulation in CATALOGUE for check in simulation.checks]
 NOWHERE = Source("nowhere")
@@ -54,29 +54,67 @@ def _less_often(stream: np.random.Generator, rate_per_s: float, end_s: float) ->
     return POISSON(stream, 0.9 * rate_per_s, end_s)
 
 
-def _slower_and_worse(params: Any, *rest: Any) -> Any:
-    latency_s, failed = ANSWERS(params, *rest)
-    return 1.1 * latency_s, failed | (np.arange(failed.size) % 5 == 0)
+def _slower_and_worse(params: Any, seed: int) -> Any:
+    come = TRAFFIC(params, seed)
+    chance = np.where(np.arange(come.chance.size) % 5 == 0, -1.0, come.chance)
+    return come._replace(service_s=1.1 * come.service_s, chance=chance)
 
 
 def _unmoved(*args: Any) -> None:
     return None
 
 
-POISSON, ANSWERS = model.poisson_arrivals, model.answers
+def _set(**settings: Any) -> Callable[..., Any]:
+    """A run that starts with other settings than those it was asked for."""
+
+    def otherwise(*args: Any) -> Any:
+        going = STARTED(*args)
+        for name, value in settings.items():
+            going.world[name] = value
+        return going
+
+    return otherwise
+
+
+def _cut_short(rule: Any, going: Any, until_s: float) -> Any:
+    return PLAY_UNTIL(rule, going, min(until_s, 40.0))
+
+
+STARTED, PLAY_UNTIL = start.started, start.play_until
+POISSON, TRAFFIC = start.poisson_arrivals, start.traffic
 BREAKAGES: Mapping[str, tuple[Any, str, Callable[..., Any]]] = {
-    "results swapped": (checks, "record", _swapped),
-    "results ignored": (checks, "record", _unmoved),
-    "let through too early": (checks, "permit", _too_early),
-    "everybody let through": (checks, "permit", lambda *args: True),
-    "nobody let through": (checks, "permit", lambda *args: False),
-    "permits not given back": (checks, "release", _unmoved),
-    "timers that never go off": (checks, "fire_timer", _unmoved),
-    "no timer": (checks, "timer_due_s", lambda *args: float("inf")),
-    "a timer where none should be": (checks, "timer_due_s", lambda *args: 1.0),
-    "arrivals in pairs": (model, "poisson_arrivals", _in_bunches),
-    "fewer arrivals": (model, "poisson_arrivals", _less_often),
-    "slower calls and more errors": (model, "answers", _slower_and_worse),
+    "results swapped": (vectors, "record", _swapped),
+    "results ignored": (vectors, "record", _unmoved),
+    "let through too early": (vectors, "permit", _too_early),
+    "everybody let through": (vectors, "permit", lambda *args: True),
+    "nobody let through": (vectors, "permit", lambda *args: False),
+    "permits not given back": (vectors, "release", _unmoved),
+    "timers that never go off": (vectors, "fire_timer", _unmoved),
+    "no timer": (vectors, "timer_due_s", lambda *args: float("inf")),
+    "a timer where none should be": (vectors, "timer_due_s", lambda *args: 1.0),
+    "arrivals in pairs": (start, "poisson_arrivals", _in_bunches),
+    "fewer arrivals": (start, "poisson_arrivals", _less_often),
+    "slower calls and more errors": (model, "traffic", _slower_and_worse),
+    "threads without limit": (model, "started", _set(pool_limited=0)),
+    "one server more": (model, "started", _set(servers=2)),
+    "a longer timeout": (model, "started", _set(call_timeout_s=3.0)),
+    "no retries": (model, "started", _set(max_attempts=1)),
+    "waits that do not grow": (model, "started", _set(retry_backoff_rate=1.0)),
+    "the wrong jitter": (model, "started", _set(full_jitter=0)),
+    "a run cut short": (model, "play_until", _cut_short),
+    "writes without a condition": (overload_checks, "started", _set(conditional=0)),
+    "writes with a condition": (overload_checks, "started", _set(conditional=1)),
+}
+
+
+# Of the model, and yet a matter of the closed forms for traffic and calls.
+OF_TRAFFIC = {"slower calls and more errors", "a longer timeout"}
+# What a breakage of each module is put to: only the checks that can know of it, for all of them take seconds.
+ASKED: Mapping[Any, tuple[Check, ...]] = {
+    vectors: vectors.RESILIENCE4J_VECTORS + vectors.RESILIENCE4J_RULES + vectors.PYBREAKER_VECTORS,
+    start: checks.CLOSED_FORM_CHECKS,
+    model: overload_checks.OVERLOAD_CHECKS,
+    overload_checks: overload_checks.OVERLOAD_CHECKS[-2:],
 }
 
 
@@ -88,9 +126,10 @@ def found() -> Mapping[str, set[str]]:
 
 def failing(breakage: str) -> set[str]:
     place, name, instead = BREAKAGES[breakage]
+    asked = ASKED[start] if breakage in OF_TRAFFIC else ASKED[place]
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(place, name, instead)
-        return {one.check.name for one in carry_out(checks.CHECKS) if not one.finding.passed}
+        return {one.check.name for one in carry_out(asked) if not one.finding.passed}
 
 
 def test_a_broken_mechanism_is_found(found: Mapping[str, set[str]]) -> None:

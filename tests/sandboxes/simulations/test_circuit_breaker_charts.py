@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandboxes.simulations.circuit_breaker import charts as drawing
+from sandboxes.simulations.circuit_breaker import timeline
 from sandboxes.simulations.circuit_breaker.model import CircuitBreakerResult, Stretch, run
 from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams
 from sandboxes.simulations.palette import PALETTE
@@ -32,6 +33,11 @@ VARIANTS: list[dict[str, Any]] = [
     {"healthy_s": 1, "dead_s": 0, "recovered_s": 0, "arrival_rate_per_s": 1},
     {"healthy_s": 300, "slow_s": 300, "failing_s": 300, "dead_s": 300, "recovered_s": 300, "arrival_rate_per_s": 5},
     FLAPPING,
+    {"pool": "limited", "neighbour": "shares_pool", "kind": "none", "fallback": "substitute"},
+    {"dependency_capacity": "limited", "retries": "backoff", "dead_s": 10},
+    {"instances": 20},
+    {**FLAPPING, "instances": 3, "arrival_rate_per_s": 300},
+    {"instances": 5, "state_kept": "shared", "pool": "limited", "dependency_capacity": "limited"},
 ]
 
 
@@ -91,7 +97,7 @@ def test_a_baselines_breaker_has_a_row_above_the_runs_own() -> None:
 
     bars = [bar for trace in overlay.traces for bar in zip(trace["base"], trace["x"], trace["y"], strict=True)]
     assert sum(length for _, length, _ in bars) == pytest.approx(80)
-    assert min(place for _, _, place in bars) - 0.15 > drawing.BREAKER_PLACE + 0.27
+    assert min(place for _, _, place in bars) - 0.15 > timeline.BREAKER_PLACE + 0.27
     assert overlay.layout["yaxis"]["ticktext"][-1] == "baseline"
 
 
@@ -112,7 +118,7 @@ def test_a_baselines_p95_is_marked_only_where_no_line_would_show_it() -> None:
 def test_a_figure_is_small_enough_to_send_at_every_turn_of_a_knob(changes: dict[str, Any]) -> None:
     for chart in drawing.charts(result_of(**changes)):
         assert len(json.dumps(chart.figure, allow_nan=False)) < 50_000
-        assert len(chart.rows) <= drawing.MOST_STRETCHES + 5
+        assert len(chart.rows) <= timeline.MOST_STRETCHES + 5
 
 
 @pytest.mark.parametrize("changes", VARIANTS)
@@ -132,8 +138,10 @@ def test_the_table_of_outcomes_counts_every_request_once(changes: dict[str, Any]
 
     rows = drawing.charts(result)[0].rows
 
-    counted = [sum(row[column] for row in rows) for column in range(2, 6)]  # type: ignore[misc]
-    assert counted == [int(np.count_nonzero(result.outcome == code)) for code, _, _ in drawing.OUTCOMES]
+    outcomes = drawing.outcomes_of(result)
+    counted = [sum(row[column] for row in rows) for column in range(2, 2 + len(outcomes))]  # type: ignore[misc]
+    assert counted == [int(np.count_nonzero(result.outcome == code)) for code, _, _ in outcomes]
+    assert sum(counted) == result.outcome.size
 
 
 def test_the_areas_hold_as_many_requests_as_the_table() -> None:
@@ -177,10 +185,10 @@ def test_states_are_drawn_where_they_were() -> None:
 def test_too_many_changes_are_drawn_as_the_longest_state_of_each_moment() -> None:
     result = result_of(**FLAPPING)
 
-    shown = drawing.shown_stretches(result)
+    shown = timeline.shown_stretches(result, result.stretches)
 
-    assert len(result.stretches) > drawing.MOST_STRETCHES
-    assert len(shown) == drawing.MOST_STRETCHES
+    assert len(result.stretches) > timeline.MOST_STRETCHES
+    assert len(shown) == timeline.MOST_STRETCHES
     assert (shown[0].state, shown[0].start_s, shown[-1].end_s) == (0, 0, result.duration_s)
     assert "drawn as the longest state" in drawing.charts(result)[1].note
 
@@ -201,7 +209,7 @@ def test_time_held_in_all_states_fills_every_bin(changes_s: list[float]) -> None
     stretches = tuple(Stretch(place % 3, start_s, end_s) for place, (start_s, end_s) in enumerate(pairwise(moments_s)))
     edges_s = np.linspace(0, 10, 8)
 
-    held_s = sum(drawing._held_s(stretches, state, edges_s) for state in range(3))
+    held_s = sum(timeline._held_s(stretches, state, edges_s) for state in range(3))
 
     assert held_s == pytest.approx(np.diff(edges_s))
 
@@ -222,3 +230,38 @@ def test_a_second_between_two_without_a_call_is_drawn_as_a_dot() -> None:
     assert alone
     assert dots["x"] == [p50["x"][i] for i in alone]
     assert dots["y"] == [p50["y"][i] for i in alone]
+
+
+def test_each_of_several_breakers_has_a_row_and_all_of_them_the_room_of_one() -> None:
+    chart = drawing.charts(result_of(instances=20))[1]
+
+    bars = [
+        bar for trace in chart.figure["data"][:3] for bar in zip(trace["base"], trace["x"], trace["y"], strict=True)
+    ]
+    places = sorted({place for _, _, place in bars})
+    assert len(places) == timeline.MOST_ROWS
+    assert {row[0] for row in chart.rows} == {"Dependency", *(f"Breaker {number}" for number in range(1, 13))}
+    assert places[0] > timeline.BREAKER_PLACE - timeline.THICKNESS / 2
+    assert places[-1] < timeline.BREAKER_PLACE + timeline.THICKNESS / 2
+    for place in places:
+        assert sum(length for _, length, at in bars if at == place) == pytest.approx(80)
+    assert "first 12 of 20" in chart.note
+
+
+def test_what_is_turned_on_has_a_chart_of_its_own() -> None:
+    names = [chart.name for chart in drawing.charts(result_of())]
+    turned_on = {"pool": "limited", "neighbour": "shares_pool", "dependency_capacity": "limited"}
+
+    more = [chart.name for chart in drawing.charts(result_of(**turned_on))]
+
+    assert names == ["outcomes", "states", "latency"]
+    assert more == [*names, "neighbour", "pool", "queue"]
+
+
+def test_the_neighbours_chart_shows_when_it_lost_what() -> None:
+    result = result_of(kind="none", pool="limited", pool_size=100, neighbour="shares_pool")
+
+    rows = drawing.charts(result)[3].rows
+
+    assert all(share == 100 for at_s, share in rows if at_s < 20)  # type: ignore[operator]
+    assert np.mean([share for at_s, share in rows if 22 < at_s < 55]) < 50  # type: ignore[operator, arg-type]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.kernels import assert_same, inputs, played, with_simpy
+from benchmarks.kernels import EVERYTHING, assert_same, drawn, played, with_simpy
 from sandboxes.simulations.catalogue import CIRCUIT_BREAKER
 
 TIMERS = {
@@ -25,13 +25,17 @@ TIMERS = {
         {"kind": "consecutive", "failing_s": 20},
         {"kind": "none"},
         TIMERS,
+        EVERYTHING,
+        {**EVERYTHING, "store_writes": "conditional", "when_store_is_gone": "open"},
+        {**EVERYTHING, "state_kept": "local", "pool_wait_s": 0, "retry_jitter": "none"},
+        {**EVERYTHING, **TIMERS, "kind": "time", "arrival_rate_per_s": 50},
     ],
 )
-def test_simpy_and_the_kernel_let_the_same_calls_through_and_change_state_at_the_same_moments(
+def test_simpy_and_the_kernel_end_all_requests_alike_and_change_state_at_the_same_moments(
     values: dict[str, Any],
 ) -> None:
-    rules, calls = inputs(CIRCUIT_BREAKER.parse(values))
+    params = CIRCUIT_BREAKER.parse(values)
 
-    permitted, changes = with_simpy(rules, calls)
+    theirs = with_simpy(params, drawn(params))
 
-    assert_same(played(rules, calls), permitted, changes)
+    assert_same(params, played(params), theirs)

