@@ -56,7 +56,16 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # no such item, field or value
 
 
-def save(attempt_id: UUID, learner: User, changes: Sequence[Change], now: datetime | None = None) -> list[Outcome]:
+@dataclass(frozen=True)
+class Saved:
+    """What became of some changes, in their order, and how their attempt and its items stand now."""
+
+    outcomes: list[Outcome]
+    attempt: Attempt
+    items: list[AttemptItem]
+
+
+def save(attempt_id: UUID, learner: User, changes: Sequence[Change], now: datetime | None = None) -> Saved:
     """Keep changes and say what became of each, once they are committed.
 
     Raises AttemptIsGone if the attempt is not this learner's.
@@ -68,12 +77,12 @@ def save(attempt_id: UUID, learner: User, changes: Sequence[Change], now: dateti
             raise AttemptIsGone
         received_at = now or timezone.now()
         if attempt.closed_at or received_at > attempt.deadline_at + GRACE:
-            return [Outcome.LATE] * len(changes)
+            return Saved([Outcome.LATE] * len(changes), attempt, [])
         items = _items(attempt, {change.number for change in changes})
         log = Log(items.values(), {change.sequence for change in changes})
         outcomes = [_keep(attempt, items.get(change.number), change, log, received_at) for change in changes]
         log.write()
-    return outcomes
+    return Saved(outcomes, attempt, list(items.values()))
 
 
 def open_item(item: AttemptItem, now: datetime | None = None) -> None:

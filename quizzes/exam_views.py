@@ -101,12 +101,12 @@ def changes(request: HttpRequest, attempt_id: UUID) -> JsonResponse:
         raise Http404("nobody is here whose exam this could be")
     asked = [row.change() for row in body.changes]
     try:
-        outcomes = attempts.save(attempt_id, learner, asked)
+        saved = attempts.save(attempt_id, learner, asked)
     except attempts.AttemptIsGone:
         raise Http404("this exam belongs to another learner, or to none") from None
-    attempt = _attempt_or_404(request, attempt_id)
-    items = attempt.items.filter(number__in={change.number for change in asked})
-    return JsonResponse({"outcomes": outcomes} | _state(attempt, items))
+    if attempts.is_over(saved.attempt):
+        attempts.close(attempt_id)
+    return JsonResponse({"outcomes": saved.outcomes} | _state(saved.attempt, saved.items))
 
 
 @never_cache
@@ -217,7 +217,7 @@ def _asked(item: AttemptItem) -> dict[str, Any]:
 
 def _state(attempt: Attempt, items: Iterable[AttemptItem]) -> dict[str, Any]:
     return {
-        "closed": attempt.closed_at is not None,
+        "closed": attempts.is_over(attempt),
         "now_ms": _ms(timezone.now()),
         "items": [{name: getattr(item, name) for name in STATE_FIELDS} for item in items],
     }
@@ -239,7 +239,7 @@ def _save_form(request: HttpRequest, attempt: Attempt, number: int) -> HttpRespo
     ]
     spent = (sequence + len(wanted), attempts.Field.SPENT_MS, _spent_ms(request, attempt))
     changed.append(attempts.Change(number, *spent))
-    outcomes = attempts.save(attempt.id, attempt.learner, changed)
+    outcomes = attempts.save(attempt.id, attempt.learner, changed).outcomes
     if attempts.Outcome.LATE in outcomes:
         messages.error(request, f"The time was over before your answer to question {number} came, so it is not kept.")
         return redirect(attempt)

@@ -236,7 +236,7 @@
     const face = find("[data-clock]");
     const set = (hidden) => {
       face.hidden = hidden;
-      toggle.textContent = hidden ? "Show the time" : "Hide the time";
+      toggle.textContent = hidden ? "Show time" : "Hide time";
     };
     toggle.hidden = false;
     try {

@@ -59,5 +59,5 @@ def choose(
     """Save one change that was made, and arrived, so long after the start."""
     made_at = attempt.started_at + after
     learner = Attempt.objects.select_related("learner").get(pk=attempt.pk).learner
-    (outcome,) = attempts.save(attempt.pk, learner, [Change(number, sequence, field, value, made_at)], now=made_at)
-    return outcome
+    saved = attempts.save(attempt.pk, learner, [Change(number, sequence, field, value, made_at)], now=made_at)
+    return saved.outcomes[0]

@@ -98,14 +98,14 @@ def test_times_add_up_in_any_order_and_once_each(attempt):
 def test_what_cannot_be_kept_is_refused_and_leaves_no_trace(attempt, learner, change):
     asked = Change(**({"number": 1, "sequence": 1, "field": "chosen", "made_at": None} | change))
 
-    assert attempts.save(attempt.pk, learner, [asked], now=START) == [Outcome.REFUSED]
+    assert attempts.save(attempt.pk, learner, [asked], now=START).outcomes == [Outcome.REFUSED]
     assert not AttemptChange.objects.exists()
 
 
 def test_one_refused_change_does_not_hold_up_the_others(attempt, learner):
     changes = [Change(1, 1, "chosen", [9]), Change(1, 2, "chosen", [2])]
 
-    assert attempts.save(attempt.pk, learner, changes, now=START) == [Outcome.REFUSED, Outcome.KEPT]
+    assert attempts.save(attempt.pk, learner, changes, now=START).outcomes == [Outcome.REFUSED, Outcome.KEPT]
     assert item_of(attempt).chosen == [2]
 
 
@@ -130,7 +130,7 @@ def test_nobody_else_can_save(attempt):
 def test_what_was_made_in_time_counts_when_it_arrives_within_the_grace(attempt, learner, made_s, arrived_s, outcome):
     made_at, now = (attempt.deadline_at + timedelta(seconds=s) for s in (made_s, arrived_s))
 
-    outcomes = attempts.save(attempt.pk, learner, [Change(1, 1, "chosen", [1], made_at)], now=now)
+    outcomes = attempts.save(attempt.pk, learner, [Change(1, 1, "chosen", [1], made_at)], now=now).outcomes
 
     assert outcomes == [outcome]
     assert item_of(attempt).chosen == ([1] if outcome == Outcome.KEPT else [])
@@ -140,7 +140,7 @@ def test_what_was_made_in_time_counts_when_it_arrives_within_the_grace(attempt, 
 def test_a_browser_whose_clock_is_wrong_by_days_still_saves(attempt, learner, claimed):
     now = START + MINUTE
 
-    outcomes = attempts.save(attempt.pk, learner, [Change(1, 1, "chosen", [1], now + claimed)], now=now)
+    outcomes = attempts.save(attempt.pk, learner, [Change(1, 1, "chosen", [1], now + claimed)], now=now).outcomes
 
     assert outcomes == [Outcome.KEPT]
     assert START <= AttemptChange.objects.get().made_at <= now
@@ -344,7 +344,7 @@ def test_two_changes_at_once_under_one_number_leave_one_and_a_refusal_to_mix_the
     attempt = sit_exam(learner, now=timezone.now())
 
     def send(value):
-        return attempts.save(attempt.pk, learner, [Change(1, 7, "chosen", value)])
+        return attempts.save(attempt.pk, learner, [Change(1, 7, "chosen", value)]).outcomes
 
     outcomes = at_once(lambda: send([1]), lambda: send([2]))
 
@@ -357,7 +357,7 @@ def test_changes_and_closings_at_once_lose_nothing_that_was_acknowledged(learner
     attempt = sit_exam(learner, now=timezone.now())
 
     def send(number):
-        return number, attempts.save(attempt.pk, learner, [Change(number, 1, "chosen", [number - 1])])
+        return number, attempts.save(attempt.pk, learner, [Change(number, 1, "chosen", [number - 1])]).outcomes
 
     def end():
         attempts.close(attempt.pk, submitted=True)
@@ -398,3 +398,19 @@ def test_merging_and_closing_at_once_end_well(learner):
     assert attempt.learner == user
     assert attempt.closed_at
     assert Answer.objects.get().learner == user
+
+
+def test_practice_leaves_what_a_running_exam_holds_for_last(attempt, learner):
+    held = set(attempt.items.values_list("question_id", flat=True))
+    Question.objects.create(
+        **{name: getattr(item_of(attempt).question, name) for name in ("type", "stem", "options", "task", "sources")},
+        id="free",
+        difficulty=1,
+    )
+
+    during = practice.start(learner, practice.offered(), 2)
+    close_at(attempt, START + 5 * MINUTE)
+    after = practice.start(learner, practice.offered(), 5)
+
+    assert during.question_ids[0] == "free"
+    assert set(after.question_ids) == held | {"free"}

@@ -60,7 +60,7 @@ class Sitting(RuleBasedStateMachine):
         batch = data.draw(st.lists(st.sampled_from(self.made), min_size=1, max_size=6))
         expected = [self.expected(change) for change in batch]
 
-        assert attempts.save(self.attempt.pk, self.learner, batch, self.now) == expected
+        assert attempts.save(self.attempt.pk, self.learner, batch, self.now).outcomes == expected
 
     @rule(seconds=st.sampled_from([1, 30, 60, 61, 130]))
     def time_passes(self, seconds):
