@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from benchmarks.kernels import best_s, row
-from sandboxes.simulations.catalogue import CONSISTENT_HASHING
+from sandboxes.simulations.consistent_hashing.declaration import CONSISTENT_HASHING
 from sandboxes.simulations.consistent_hashing.hashes import hash_keys, xxhash64_of
 from sandboxes.simulations.consistent_hashing.ring import Ring, look_up, points_of, successor
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks import simpy_circuit_breaker
 from benchmarks.c import circuit_breaker as in_c
-from sandboxes.simulations.catalogue import CIRCUIT_BREAKER
 from sandboxes.simulations.circuit_breaker import model, start
 from sandboxes.simulations.circuit_breaker.breaker import Rules
+from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 from sandboxes.simulations.circuit_breaker.dependency import service_time_s
 from sandboxes.simulations.circuit_breaker.draws import uniform
 from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams

@@ -4,13 +4,13 @@ import resource
 import sys
 import time
 
-from sandboxes.simulations import catalogue
+from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def main(requests: int) -> None:
-    simulation = catalogue.CIRCUIT_BREAKER
+    simulation = CIRCUIT_BREAKER
     usual = simulation.parse({})
     simulation.measure(simulation.run(usual, 0))  # compiles
     rate_per_s = requests / (simulation.requests(usual) / usual.arrival_rate_per_s)

@@ -15,6 +15,7 @@ from sandboxes.presentation import Words, facts
 from sandboxes.services import Failed, Part, Ready, Run, Waiting
 from sandboxes.simulations import catalogue
 from sandboxes.simulations.checks import Check, Source, exact
+from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 from sandboxes.views import checks as view
 
 SANDBOX = "/sandboxes/circuit-breaker/"
@@ -39,7 +40,7 @@ def declared(monkeypatch):
     """Declares other checks for the circuit breaker."""
 
     def declare(*checks):
-        simulation = replace(catalogue.CIRCUIT_BREAKER, checks=checks)
+        simulation = replace(CIRCUIT_BREAKER, checks=checks)
         monkeypatch.setattr(catalogue, "CATALOGUE", (simulation,))
         monkeypatch.setattr(view, "WAIT_S", 30)
 
@@ -130,7 +131,7 @@ def test_what_will_not_mend_itself_is_not_asked_for_again(client, monkeypatch):
 
 
 def test_the_checks_go_to_the_queue_for_long_work_and_runs_do_not(store, asked):
-    simulation = catalogue.CIRCUIT_BREAKER
+    simulation = CIRCUIT_BREAKER
 
     services.run(view.wanted(simulation), wait_s=0.01)
     services.run(Run(simulation, simulation.parse({})), wait_s=0.01)
@@ -155,7 +156,7 @@ def test_a_worker_out_of_time_has_found_nothing_on_the_model():
     def late():
         raise SoftTimeLimitExceeded
 
-    simulation = replace(catalogue.CIRCUIT_BREAKER, checks=(replace(RIGHT, measure=late),))
+    simulation = replace(CIRCUIT_BREAKER, checks=(replace(RIGHT, measure=late),))
 
     with pytest.raises(SoftTimeLimitExceeded):
         services.compute(Run(simulation, simulation.parse({}), part=Part.CHECKS))
@@ -217,10 +218,10 @@ def test_checks_choose_their_own_settings(given):
 
 def test_a_source_with_an_address_becomes_a_link(monkeypatch):
     words = "Nygard, 2007; a library, for its rules\n          <https://a.example/b>; other <https://c.example/>."
-    model = catalogue.CIRCUIT_BREAKER.model
+    model = CIRCUIT_BREAKER.model
     monkeypatch.setattr(model, "__doc__", f"A model.\n\nModel     It works.\nSource    {words}\n")
 
-    assert facts(catalogue.CIRCUIT_BREAKER) == [
+    assert facts(CIRCUIT_BREAKER) == [
         ("Model", [Words("It works.")]),
         (
             "Source",

@@ -16,6 +16,7 @@ from sandboxes.comparison import Comparison, compared, differences_in_metrics, o
 from sandboxes.presentation import Change, change
 from sandboxes.services import Failed, Part, Ready, Run, Waiting
 from sandboxes.simulations import catalogue
+from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 from sandboxes.simulations.spec import Better, Metric
 from sandboxes.views import sandbox
 
@@ -129,14 +130,14 @@ def test_the_knobs_in_which_two_runs_differ_are_told_as_the_form_tells_them():
         {"wait_duration_in_open_state_s": 30, "automatic_transition_from_open_to_half_open_enabled": True}
     )
 
-    told = [(turn.label, turn.before, turn.now) for turn in turns(catalogue.CIRCUIT_BREAKER, before, now)]
+    told = [(turn.label, turn.before, turn.now) for turn in turns(CIRCUIT_BREAKER, before, now)]
 
     assert told == [
         ("Opens on", "No breaker", "Rates over the last calls"),
         ("Wait while open", "10 s", "30 s"),
         ("Half-open by timer", "off", "on"),
     ]
-    assert turns(catalogue.CIRCUIT_BREAKER, now, now) == []
+    assert turns(CIRCUIT_BREAKER, now, now) == []
 
 
 def test_differences_in_metrics_are_the_run_minus_its_baseline():

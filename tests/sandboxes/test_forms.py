@@ -1,7 +1,7 @@
 """Groups of knobs: which fold, and which of those are open."""
 
 from sandboxes.forms import controls, grouped
-from sandboxes.simulations.catalogue import CIRCUIT_BREAKER
+from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 from sandboxes.simulations.spec import BadParams, Problem
 
 START = {**CIRCUIT_BREAKER.defaults, "seed": 1}

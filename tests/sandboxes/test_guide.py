@@ -35,7 +35,7 @@ def example(tmp_path_factory):
         package.joinpath(name).write_text(code)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(simulations, "__path__", [*simulations.__path__, str(folder)])
-        yield importlib.import_module(f"{PACKAGE}.catalogue").QUEUE_SATURATION
+        yield importlib.import_module(f"{PACKAGE}.declaration").QUEUE_SATURATION
     for name in [name for name in sys.modules if name.startswith(PACKAGE)]:
         del sys.modules[name]
     vars(simulations).pop("queue_saturation")
@@ -48,7 +48,7 @@ def in_catalogue(example, monkeypatch):
 
 
 def test_the_guide_shows_every_file_of_a_simulation():
-    assert list(blocks()) == ["params.py", "model.py", "measures.py", "charts.py", "checks.py", "catalogue.py"]
+    assert list(blocks()) == ["params.py", "model.py", "measures.py", "charts.py", "checks.py", "declaration.py"]
 
 
 def test_the_example_declares_all_that_the_engine_needs(example):

@@ -14,6 +14,7 @@ from celery import current_app
 from sandboxes import batches, chains, plans, services
 from sandboxes.presentation import present_mean
 from sandboxes.simulations import catalogue
+from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 from sandboxes.simulations.statistics import moments
 from sandboxes.views import many
 
@@ -369,7 +370,7 @@ def test_what_the_pointer_reads_tells_not_yet_from_failed_and_from_never(client)
 
 
 def test_an_interval_stays_within_what_a_number_can_be():
-    metric = catalogue.CIRCUIT_BREAKER.metrics[0]
+    metric = CIRCUIT_BREAKER.metrics[0]
 
     figure = present_mean(metric, moments(np.array([0.999, 1, 1, 0.96])), 4)
 

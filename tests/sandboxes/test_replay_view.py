@@ -12,7 +12,7 @@ import pytest
 from config.management.commands.prepare import compile_kernels
 from sandboxes import addresses, services
 from sandboxes.services import Part, Run
-from sandboxes.simulations.catalogue import CIRCUIT_BREAKER
+from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 
 RUN = "/sandboxes/circuit-breaker/"
 REPLAY = f"{RUN}replay/"

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command, execute_from_command_line
 
-from sandboxes.simulations.catalogue import CIRCUIT_BREAKER
+from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 
 
 def simulate(*arguments: str) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sandboxes.simulations.catalogue import CATALOGUE, CIRCUIT_BREAKER, simulation
+from sandboxes.simulations.catalogue import CATALOGUE, simulation
 from sandboxes.simulations.circuit_breaker.breaker import CLOSED, HALF_OPEN
+from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 from sandboxes.simulations.circuit_breaker.explain import explain
 from sandboxes.simulations.circuit_breaker.loop import advance
 from sandboxes.simulations.circuit_breaker.measures import measure

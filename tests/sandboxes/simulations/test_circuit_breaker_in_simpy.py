@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.kernels import EVERYTHING, assert_same, drawn, played, with_simpy
-from sandboxes.simulations.catalogue import CIRCUIT_BREAKER
+from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 
 TIMERS = {
     "automatic_transition_from_open_to_half_open_enabled": True,

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandboxes.simulations.catalogue import CONSISTENT_HASHING
 from sandboxes.simulations.consistent_hashing import (
     books,
     cache,
@@ -26,6 +25,7 @@ from sandboxes.simulations.consistent_hashing import (
 )
 from sandboxes.simulations.consistent_hashing.books import Books, expected_rsd
 from sandboxes.simulations.consistent_hashing.cache import FAILED, HIT, MISS
+from sandboxes.simulations.consistent_hashing.declaration import CONSISTENT_HASHING
 from sandboxes.simulations.consistent_hashing.measures import METRICS, explain, measure
 from sandboxes.simulations.consistent_hashing.model import ConsistentHashingResult, requests, run
 from sandboxes.simulations.consistent_hashing.params import ConsistentHashingParams

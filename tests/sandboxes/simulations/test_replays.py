@@ -14,7 +14,8 @@ from hypothesis import given, settings
 
 from sandboxes import services
 from sandboxes.services import Part, Run
-from sandboxes.simulations.catalogue import CATALOGUE, CIRCUIT_BREAKER
+from sandboxes.simulations.catalogue import CATALOGUE
+from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 from sandboxes.simulations.replays import MOST_FRAMES, SETTINGS, Frame, Replay, packed
 from tests.sandboxes.simulations.test_circuit_breaker_model import ANY_PARAMS, SEEDS
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandboxes.simulations.catalogue import SAGA
 from sandboxes.simulations.saga import model
 from sandboxes.simulations.saga.checks import CALM, SMALL, TROUBLED, anomalies, crashed_everywhere, saga_params
+from sandboxes.simulations.saga.declaration import SAGA
 from sandboxes.simulations.saga.history import effects, effects_of_all, is_whole_or_undone
 from sandboxes.simulations.saga.measures import explain, measure
 from sandboxes.simulations.saga.model import SagaResult, crash_moments_s, play, run
