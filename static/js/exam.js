@@ -43,31 +43,42 @@
 
   // Saving -------------------------------------------------------------------------------------------------------
   const outbox = new Outbox(exam.dataset.exam);
-  const lost = find("[data-connection]");
+  const trouble = find("[data-connection]");
   const words = {
-    404: "This exam is not open for whoever is signed in here now. Your answers are kept in this browser: sign in as who began it, and they are sent.",
-    403: "The server did not accept this page any more. Your answers are kept in this browser: reload the page to send them.",
-    0: "Connection lost. Your answers are kept in this browser and are sent as soon as it is back.",
+    404: "This exam is not open for whoever is signed in here now. {kept} Sign in as who began it, and they are sent.",
+    403: "The server does not accept this page any more. {kept} Reload the page to send them.",
+    0: "Connection lost. {kept} They are sent as soon as it is back.",
+  };
+  const warn = (text) => {
+    if (trouble.hidden || trouble.textContent !== text) trouble.textContent = text;
+    trouble.hidden = false;
   };
   const tell = (text) => {
-    const saved = find("[data-saved]");
-    if (saved) saved.textContent = text;
+    const place = find("[data-saved]");
+    if (place) place.textContent = text;
   };
-  const courier = new Courier(outbox, exam.dataset.changes, exam.dataset.csrf, {
-    saved(answer, outcomes) {
-      tell(lost.hidden ? "Saved" : "Connection restored. Everything is saved.");
-      lost.hidden = true;
-      if (outcomes.includes("late")) lateIsTold();
-      learnAll(answer);
-      show();
-    },
-    lost(status) {
-      tell("");
-      const text = words[status] ?? words[0];
-      if (lost.hidden || lost.textContent !== text) lost.textContent = text;
-      lost.hidden = false;
-    },
-  });
+  let isLost = false;
+  const lost = (status) => {
+    isLost = true;
+    tell("");
+    const kept = outbox.forgetful ? "Your answers are kept on this page: leave it open." : "Your answers are kept in this browser.";
+    warn((words[status] ?? words[0]).replace("{kept}", kept));
+  };
+  const found = () => {
+    tell(isLost ? "Connection restored. Everything is saved." : "Saved");
+    if (isLost) trouble.hidden = true;
+    isLost = false;
+  };
+  const saved = (answer, changes) => {
+    found();
+    const told = answer.outcomes.filter((_, place) => FIELDS.includes(changes[place].field));
+    if (told.includes("late")) warn("The time was over, or the exam submitted, before your last answer arrived. It does not count.");
+    if (told.includes("refused")) warn("Your last change could not be kept. Reload the page to see what is.");
+    learnAll(answer);
+    show();
+    if (isOver && !outbox.waiting().length) leave();
+  };
+  const courier = new Courier(outbox, exam.dataset.changes, exam.dataset.csrf, { saved, lost });
   courier.restamp = (change) => keep(change.number, change.field, change.value, change.made_at_ms);
 
   const keep = (number, field, value, made = now()) => {
@@ -75,22 +86,27 @@
     outbox.add(change);
     overlay(change);
   };
-  const lateIsTold = () => {
-    lost.textContent = "The time was over, or the exam submitted, before your last answer arrived. It does not count.";
-    lost.hidden = false;
-  };
 
-  // Whatever brings this page back, another tab or device may have gone on meanwhile.
+  // Saves all and hears from the server how the exam stands: another tab or device may have gone on meanwhile.
+  // Resolves to whether the server answered; if it did not, this is tried again.
+  let asking;
   const catchUp = async () => {
-    if (!(await courier.send())) return;
+    clearTimeout(asking);
+    if (!(await courier.send())) return false;
+    let response;
     try {
-      const response = await fetch(exam.dataset.state, { signal: AbortSignal.timeout(10_000) });
-      if (!response.ok) return;
+      response = await fetch(exam.dataset.state, { signal: AbortSignal.timeout(Courier.PATIENCE_MS) });
+      if (!response.ok) throw new Error(String(response.status));
       learnAll(await response.json());
-      show();
     } catch {
-      // The next change will tell.
+      lost(response?.status ?? 0);
+      asking = setTimeout(catchUp, 5000);
+      return false;
     }
+    if (isLost) found();
+    show();
+    if (isOver) leave();
+    return true;
   };
 
   // Pages --------------------------------------------------------------------------------------------------------
@@ -128,12 +144,15 @@
   };
 
   const address = (to) => exam.dataset.home + `${to}/`;
-  const turn = (to, remember = true) => {
+  const turn = async (to, remember = true) => {
+    if (isOver) return;
     keepTime();
     courier.send();
     if (to === number) return;
+    if (!paper.has(to)) await fetchPaper();
     if (!paper.has(to)) {
-      location.assign(address(to));
+      // Without a connection the browser would show its own page in place of the exam.
+      if (await catchUp()) location.assign(address(to));
       return;
     }
     number = to;
@@ -152,13 +171,13 @@
   const keepTime = () => {
     if (!form || since === null) return;
     const spent = Math.round(performance.now() - since);
-    since = document.hidden ? null : performance.now();
-    if (spent >= 500) keep(number, "spent_ms", spent);
+    since = document.hidden || isOver ? null : performance.now();
+    if (spent >= 500) keep(number, "spent_ms", spent, Math.min(now(), deadline));
   };
 
   const review = async () => {
     keepTime();
-    if (await courier.send()) location.assign(address("review"));
+    if (await catchUp()) location.assign(address("review"));
   };
 
   const chosen = () => inputs("chosen").filter((input) => input.checked).map((input) => Number(input.value)).sort((a, b) => a - b);
@@ -191,24 +210,34 @@
   };
 
   // The end ------------------------------------------------------------------------------------------------------
+  let isOver = false;
   let leaving = false;
   const leave = () => {
     if (leaving) return;
     leaving = true;
-    setTimeout(() => location.assign(exam.dataset.home), lost.hidden ? 0 : 3000);
+    setTimeout(() => location.assign(exam.dataset.home), trouble.hidden ? 0 : 3000);
   };
   const submitting = find("form[data-submit]");
   submitting?.addEventListener("submit", async (event) => {
-    if (!outbox.waiting().length) return;
     event.preventDefault();
-    if (await courier.send()) submitting.submit();
+    if (!(await catchUp())) return;
+    // Somebody may have signed in in another tab meanwhile.
+    submitting.elements.csrfmiddlewaretoken.value = courier.token();
+    submitting.submit();
   });
 
   const text = find("[data-clock-text]");
-  const announce = (left) => {
-    const minutes = Math.ceil(left / 60_000);
-    find("[data-announce]").textContent = minutes === 1 ? "One minute left" : `${minutes} minutes left`;
+  // Shown for a minute, also where the time is hidden, and read out when the reader pauses.
+  const WARNINGS = [0.2, 0.05];
+  let warned;
+  const announce = (words) => {
+    clearTimeout(warned);
+    find("[data-announce]").textContent = words;
+    warned = setTimeout(() => (find("[data-announce]").textContent = ""), 60_000);
   };
+  // A machine that slept may have stopped this page's clock: then the server's is asked for again.
+  const between = () => Date.now() - performance.now();
+  let usual = between();
   let before = Infinity;
   const tick = () => {
     const left = Math.max(0, deadline - now());
@@ -216,19 +245,29 @@
     const two = (value) => String(value).padStart(2, "0");
     text.textContent = s >= 3600 ? `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}` : `${Math.floor(s / 60)}:${two(s % 60)}`;
     const share = left / (deadline - started);
-    for (const mark of [0.2, 0.05]) if (before > mark && share <= mark && before !== Infinity) announce(left);
-    exam.classList.toggle("is-short", share <= 0.2);
+    for (const mark of WARNINGS) {
+      if (before === Infinity || before <= mark || share > mark) continue;
+      const minutes = Math.ceil(left / 60_000);
+      announce(`${mark * 100} % of the time is left: ${minutes} ${minutes === 1 ? "minute" : "minutes"}.`);
+    }
+    exam.classList.toggle("is-short", share <= WARNINGS[0]);
+    exam.classList.toggle("is-ending", share <= WARNINGS[1]);
     before = share;
+    if (Math.abs(between() - usual) > 2000) {
+      usual = between();
+      catchUp();
+    }
     if (left > 0) return;
     clearInterval(ticking);
     end();
   };
   const end = async () => {
-    for (const input of form?.querySelectorAll("[data-page] input") ?? []) input.disabled = true;
+    isOver = true;
     keepTime();
-    find("[data-announce]").textContent = "Time is up";
-    await courier.send();
-    leave();
+    for (const control of form?.querySelectorAll("[data-page] :is(input, button)") ?? []) control.disabled = true;
+    announce("Time is up.");
+    // Without a connection this page stays, so that what waits can still arrive in time.
+    await catchUp();
   };
   let ticking;
   const startClock = () => {
@@ -268,7 +307,7 @@
     fetchPaper();
   }
   if (text) startClock();
-  else setTimeout(() => location.reload(), Number(exam.dataset.over) * 1000);
+  else setTimeout(() => setInterval(catchUp, 3000), Number(exam.dataset.over) * 1000);
   courier.send();
 
   addEventListener("storage", (event) => {
@@ -277,16 +316,19 @@
     overlay(change);
     show();
   });
-  addEventListener("online", () => courier.send());
+  addEventListener("online", catchUp);
   addEventListener("pageshow", (event) => event.persisted && catchUp());
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
       keepTime();
       courier.send();
     } else {
-      since = performance.now();
+      if (!isOver) since = performance.now();
       catchUp();
     }
+  });
+  addEventListener("beforeunload", (event) => {
+    if (outbox.forgetful && outbox.waiting().length) event.preventDefault();
   });
   addEventListener("pagehide", () => {
     keepTime();

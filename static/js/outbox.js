@@ -3,6 +3,8 @@ class Outbox {
   constructor(exam) {
     this.prefix = `exam:${exam}:`;
     this.memory = new Map();
+    // Whether the browser's storage could not be used, so that leaving the page would lose what waits.
+    this.forgetful = false;
   }
 
   // The browser's storage if it may be used, else this page's memory.
@@ -18,9 +20,11 @@ class Outbox {
     const key = `${this.prefix}${change.number}:${change.sequence}`;
     this.memory.set(key, change);
     try {
-      this.storage?.setItem(key, JSON.stringify(change));
+      window.localStorage.setItem(key, JSON.stringify(change));
+      this.forgetful = false;
     } catch {
       // Full or forbidden: then the page's memory has to do.
+      this.forgetful = true;
     }
   }
 
@@ -53,9 +57,12 @@ class Outbox {
     return event.key?.startsWith(this.prefix) && event.newValue ? this.read(event.newValue) : null;
   }
 
+  // A change, or null for what is none: one unreadable line must not hold up the others.
   read(text) {
     try {
-      return JSON.parse(text);
+      const change = JSON.parse(text);
+      const isWhole = [change.number, change.sequence, change.made_at_ms].every(Number.isSafeInteger);
+      return isWhole && typeof change.field === "string" && "value" in change ? change : null;
     } catch {
       return null;
     }
@@ -101,7 +108,6 @@ class Courier {
   }
 
   async ask(changes) {
-    this.heard.sending?.();
     let response;
     try {
       response = await this.post(changes, AbortSignal.timeout(Courier.PATIENCE_MS));
@@ -109,7 +115,7 @@ class Courier {
       const answer = await response.json();
       answer.outcomes.forEach((outcome, place) => this.settle(changes[place], outcome));
       this.failures = 0;
-      this.heard.saved(answer, answer.outcomes);
+      this.heard.saved(answer, changes);
       return true;
     } catch {
       this.failures += 1;
