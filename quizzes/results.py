@@ -50,6 +50,19 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Breakdown:
+    """Shares by domain, by task or by pattern."""
+
+    title: str
+    shares: list[Share]
+
+    @property
+    def tells(self) -> bool:
+        """Whether any of them has enough evidence for an interval."""
+        return any(share.interval_percent for share in self.shares)
+
+
+@dataclass(frozen=True)
 class Line:
     """One question of the result."""
 
@@ -94,6 +107,7 @@ def of(attempt: Attempt, shown: str = "") -> dict[str, Any]:
         "scale_pass": SCALE_PASS,
         "unscored": len(lines) - len(scored),
         "breakdowns": breakdowns(scored),
+        "enough": ENOUGH_ITEMS,
         "filters": [(name, title, sum(line.is_in(name) for line in lines)) for name, title in FILTERS.items()],
         "shown": shown if shown in FILTERS else "",
         "lines": [line for line in lines if line.is_in(shown)],
@@ -119,8 +133,8 @@ def filtered(attempt: Attempt, shown: str) -> list[AttemptItem]:
     return [line.item for line in lines_of(attempt) if line.is_in(shown)]
 
 
-def breakdowns(scored: Iterable[AttemptItem]) -> list[tuple[str, list[Share]]]:
-    """(title, shares) by domain, by task and by pattern, of the questions that count."""
+def breakdowns(scored: Iterable[AttemptItem]) -> list[Breakdown]:
+    """By domain, by task and by pattern, of the questions that count. A question may be about several patterns."""
     domains: dict[str, list[AttemptItem]] = {domain.title: [] for domain in DOMAINS}
     tasks: dict[str, list[AttemptItem]] = defaultdict(list)
     patterns: dict[str, list[AttemptItem]] = defaultdict(list)
@@ -130,9 +144,9 @@ def breakdowns(scored: Iterable[AttemptItem]) -> list[tuple[str, list[Share]]]:
         for link in item.question.patterns.all():
             patterns[link.pattern].append(item)
     return [
-        ("Domain", [_share(title, items) for title, items in domains.items()]),
-        ("Task", [_share(f"{task} {TASKS[task]}", tasks[task]) for task in sorted(tasks)]),
-        ("Pattern", [_share(TITLES.get(slug, slug), patterns[slug]) for slug in sorted(patterns)]),
+        Breakdown("Domain", [_share(title, items) for title, items in domains.items()]),
+        Breakdown("Task", [_share(f"{task} {TASKS[task]}", tasks[task]) for task in sorted(tasks)]),
+        Breakdown("Pattern", [_share(TITLES.get(slug, slug), patterns[slug]) for slug in sorted(patterns)]),
     ]
 
 
