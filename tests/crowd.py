@@ -1,6 +1,7 @@
-"""A large made-up bank and guests who sit exams, put into the database of a house: `python -m tests.crowd QUESTIONS PEOPLE`.
+"""A large made-up bank and guests who sit exams in a house, and what its database holds of them.
 
-Prints JSON: for each guest the key of a session and the id of a running mock exam.
+`python -m tests.crowd fill QUESTIONS PEOPLE` prints JSON: for each guest the key of a session and the id of a running
+mock exam. `python -m tests.crowd kept` prints what is kept of all exams.
 """
 
 from __future__ import annotations
@@ -61,13 +62,24 @@ class Sitter:
 
 def gather(url: str, environ: dict[str, str], questions: int, people: int) -> list[Sitter]:
     """Fill the house with this environment, which answers at `url`, and return its sitters."""
-    command = [sys.executable, "-m", "tests.crowd", str(questions), str(people)]
-    done = subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True)
-    return [Sitter(url, *row) for row in json.loads(done.stdout)]
+    return [Sitter(url, *row) for row in _told(environ, "fill", str(questions), str(people))]
+
+
+def kept(environ: dict[str, str]) -> dict[str, Any]:
+    """Attempt -> its changes as [number, sequence, value], whether it is closed, and the verdicts of its items."""
+    told: dict[str, Any] = _told(environ, "kept")
+    return told
 
 
 def change(number: int, sequence: int, field: str, value: Any, made_at_ms: int = 0) -> dict[str, Any]:
     return {"number": number, "sequence": sequence, "field": field, "value": value, "made_at_ms": made_at_ms}
+
+
+def _told(environ: dict[str, str], *words: str) -> Any:
+    command = [sys.executable, "-m", "tests.crowd", *words]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def main() -> None:
@@ -75,7 +87,8 @@ def main() -> None:
     import django
 
     django.setup()
-    print(json.dumps(fill(*map(int, sys.argv[1:]))))
+    command, *numbers = sys.argv[1:]
+    print(json.dumps(fill(*map(int, numbers)) if command == "fill" else dump()))
 
 
 def fill(questions: int, people: int) -> list[tuple[str, str]]:
@@ -101,6 +114,19 @@ def fill(questions: int, people: int) -> list[tuple[str, str]]:
     return sitters
 
 
+def dump() -> dict[str, Any]:
+    from quizzes.models import Attempt
+
+    return {
+        str(attempt.pk): {
+            "changes": [[i.number, c.sequence, c.value] for i in attempt.items.all() for c in i.changes.all()],
+            "closed": attempt.closed_at is not None,
+            "verdicts": [item.correct for item in attempt.items.all()],
+        }
+        for attempt in Attempt.objects.prefetch_related("items__changes")
+    }
+
+
 def make_bank(questions: int) -> None:
     """So many questions more, over all tasks in turn; every fifth asks for two of five options."""
     from patterns.catalogue import TASKS, TITLES
@@ -119,7 +145,7 @@ def question(number: int, task: str) -> dict[str, Any]:
     several = number % 5 == 0
     options = [
         {
-            "text": f"Option {place + 1} of case {number}, which is as long as an option of a real question may well be.",
+            "text": f"Option {place + 1} of case {number}, which is as long as an option of a real question may be.",
             "correct": place < (2 if several else 1),
             "reason": f"Why option {place + 1} is as it is, said in a sentence or two of the length that reasons have. "
             "It names what the option would do, and what it would cost.",
@@ -130,8 +156,8 @@ def question(number: int, task: str) -> dict[str, Any]:
     return {
         "id": f"made-{number:05}",
         "type": "multiple-response" if several else "multiple-choice",
-        "stem": f"Case {number}. A company runs a service in two zones, and its load doubles every evening while one of "
-        f"its dependencies is slow. The team wants to lose no request and to pay for no idle server. {asked}",
+        "stem": f"Case {number}. A company runs a service in two zones, and its load doubles every evening while one "
+        f"of its dependencies is slow. The team wants to lose no request and to pay for no idle server. {asked}",
         "options": options,
         "task": task,
         "difficulty": number % 3 + 1,

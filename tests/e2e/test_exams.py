@@ -15,6 +15,8 @@ from tests.e2e.steps import sign_up
 
 pytestmark = pytest.mark.e2e
 
+# What a page asks for by itself while there is no connection.
+OFFLINE = ("changes/", "state/", "paper/")
 PHONE = {"width": 360, "height": 740}
 LOST = "Connection lost. Your answers are kept in this browser. They are sent as soon as it is back."
 RESTORED = "Connection restored. Everything is saved."
@@ -23,7 +25,7 @@ RESTORED = "Connection restored. Everything is saved."
 @pytest.fixture
 def sitting(new_context):
     """A context with a page that has begun a drill; what it cannot load without a connection is no complaint."""
-    return begin(new_context(refusing=("changes/", "state/", "/")).new_page())
+    return begin(new_context(refusing=OFFLINE).new_page())
 
 
 def begin(page: Page) -> Page:
@@ -52,12 +54,16 @@ def saved(page: Page) -> None:
 
 def answers(page: Page) -> dict[int, list[int]]:
     """Number of the question -> what the server holds, for those that have an answer."""
-    state = page.request.get(page.locator("[data-exam]").get_attribute("data-state")).json()
+    state = page.request.get(f"{home(page)}state/").json()
     return {item["number"]: item["chosen"] for item in state["items"] if item["chosen"]}
 
 
 def value(page: Page, place: int) -> int:
-    return int(page.locator("[name=chosen]").nth(place).get_attribute("value"))
+    return int(page.locator("[name=chosen]").nth(place).input_value())
+
+
+def home(page: Page) -> str:
+    return str(page.locator("[data-exam]").get_attribute("data-home"))
 
 
 def attempt_of(page: Page) -> UUID:
@@ -106,7 +112,7 @@ def test_an_exam_is_sat_by_keys_alone(page):
 
 
 def test_every_page_of_an_exam_is_accessible_and_fits_a_phone(new_context, axe, theme):
-    page = new_context(color_scheme=theme, viewport=PHONE).new_page()
+    page = new_context(color_scheme=theme, viewport=PHONE, refusing=OFFLINE).new_page()
 
     def is_well() -> None:
         assert axe(page) == []
@@ -159,7 +165,7 @@ def test_time_can_be_hidden_for_good_and_still_warns(running_house, page, axe):
     assert page.locator("[data-announce]").get_attribute("aria-live") == "polite"
     expect(page.locator("[data-announce]")).to_be_visible()
     assert axe(page) == []
-    expect(page.locator("[data-announce]")).to_have_text("5 % of the time is left: 1 minute.")
+    expect(page.locator("[data-announce]")).to_have_text("5 % of the time is left: 1 minute.", timeout=10_000)
     pick(page, 2)
     saved(page)
 
@@ -295,7 +301,7 @@ def test_two_tabs_are_one_exam(page):
 
 
 def test_the_later_choice_of_two_devices_wins_though_the_earlier_one_arrives_last(new_context):
-    page = begin(new_context(refusing=("changes/", "state/")).new_page())
+    page = begin(new_context(refusing=OFFLINE).new_page())
     phone = new_context()
     phone.add_cookies([c for c in page.context.cookies() if c["name"] == "sessionid"])
     other = phone.new_page()
@@ -355,7 +361,7 @@ def test_signing_up_in_another_tab_in_the_middle_changes_nothing_for_the_first(n
 
 
 def test_signed_out_in_the_middle_the_page_says_who_must_sign_in_and_keeps_the_answers(new_context):
-    page = begin(new_context(refusing=("changes/", "state/")).new_page())
+    page = begin(new_context(refusing=OFFLINE).new_page())
     page.context.clear_cookies()
 
     pick(page, 0)
@@ -366,7 +372,7 @@ def test_signed_out_in_the_middle_the_page_says_who_must_sign_in_and_keeps_the_a
 
 
 def test_where_the_browser_keeps_nothing_the_page_asks_to_be_left_open(new_context):
-    context = new_context(refusing=("changes/", "state/"))
+    context = new_context(refusing=OFFLINE)
     context.add_init_script(
         "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('blocked', 'SecurityError') }})"
     )
@@ -385,17 +391,17 @@ def test_a_result_names_answers_whose_saving_was_never_confirmed(sitting):
     sitting.context.set_offline(True)
     pick(sitting, 0)
     expect(sitting.locator("[data-connection]")).to_have_text(LOST)
-    home = sitting.locator("[data-exam]").get_attribute("data-home")
+    result = home(sitting)
     token = sitting.locator("[data-exam]").get_attribute("data-csrf")
     context = sitting.context
     sitting.close()
     # As from another device: this browser hears of it only when it opens the result.
-    done = context.request.post(f"{home}submit/", form={"csrfmiddlewaretoken": token})
+    done = context.request.post(f"{result}submit/", form={"csrfmiddlewaretoken": token})
     assert done.ok
     context.set_offline(False)
 
     page = context.new_page()
-    page.goto(home)
+    page.goto(result)
 
     expect(page.locator("[data-left]")).to_contain_text("Look at question 1")
     page.reload()
