@@ -28,7 +28,7 @@ class Unexplained(CircuitBreakerParams):
 
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    **{scenario.slug: scenario.params for scenario in CIRCUIT_BREAKER.scenarios},
+    **{scenario.slug: dict(scenario.params) for scenario in CIRCUIT_BREAKER.scenarios},
     "the store is gone": {
         "instances": 20,
         "state_kept": "shared",
