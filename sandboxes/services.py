@@ -276,13 +276,12 @@ COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {
 QUEUES: Mapping[Part, Queue] = {Part.CHECKS: SWEEPS}
 
 
-def warm(*parts: Part) -> None:
-    """Compile every simulation's kernels by computing these parts, so that no learner waits for a compiler."""
-    for simulation in catalogue.CATALOGUE:
-        for part in parts:
-            if part is not Part.REPLAY or simulation.replay:
-                for settings in simulation.compiled_by:
-                    compute(Run(simulation, simulation.parse(settings), part=part))
+def warm(simulation: Simulation[Any, Any], *parts: Part) -> None:
+    """Compile a simulation's kernels by computing these parts, so that no learner waits for a compiler."""
+    for part in parts:
+        if part is not Part.REPLAY or simulation.replay:
+            for settings in simulation.compiled_by:
+                compute(Run(simulation, simulation.parse(settings), part=part))
 
 
 def _kept(key: str) -> Ready | Failed | None:
