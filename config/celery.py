@@ -76,7 +76,7 @@ def load_kernels(**_: Any) -> None:
     from sandboxes.simulations import catalogue
 
     for simulation in catalogue.CATALOGUE:
-        services.warm(simulation, services.Part.RESULT, services.Part.REPLAY)
+        services.warm(simulation)
     # What is here now stays for good, so no collection has to look at it in the middle of somebody's run.
     gc.collect()
     gc.freeze()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests import house
@@ -33,7 +34,8 @@ CHROMIUM_FLAGS = [
 def running_house(tmp_path_factory) -> Iterator[house.House]:
     """Redis, both workers and the web server under their supervisor; nothing of it is left afterwards."""
     folder = tmp_path_factory.mktemp("house")
-    running = house.start(folder / "var", folder / "log", LOG_FORMAT="json")
+    kernels = str(settings.DATA_DIR / "kernels")  # compiled once for all sessions of tests
+    running = house.start(folder / "var", folder / "log", LOG_FORMAT="json", NUMBA_CACHE_DIR=kernels)
     try:
         running.wait_until_ready()
         yield running

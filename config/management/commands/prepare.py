@@ -88,7 +88,7 @@ def compile_simulation(slug: str) -> None:
     from sandboxes import services
     from sandboxes.simulations import catalogue
 
-    services.warm(catalogue.simulation(slug), *services.Part)
+    services.warm(catalogue.simulation(slug))
 
 
 def check_redis(url: str) -> None:
