@@ -73,8 +73,10 @@ def load_kernels(**_: Any) -> None:
     """Before the worker forks, so that its children share the compiled kernels."""
     # Imported here because tasks and models exist only once Django has been set up.
     from sandboxes import services
+    from sandboxes.simulations import catalogue
 
-    services.warm(services.Part.RESULT, services.Part.REPLAY)
+    for simulation in catalogue.CATALOGUE:
+        services.warm(simulation)
     # What is here now stays for good, so no collection has to look at it in the middle of somebody's run.
     gc.collect()
     gc.freeze()

@@ -276,13 +276,11 @@ COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {
 QUEUES: Mapping[Part, Queue] = {Part.CHECKS: SWEEPS}
 
 
-def warm(*parts: Part) -> None:
-    """Compile every simulation's kernels by computing these parts, so that no learner waits for a compiler."""
-    for simulation in catalogue.CATALOGUE:
-        for part in parts:
-            if part is not Part.REPLAY or simulation.replay:
-                for settings in simulation.compiled_by:
-                    compute(Run(simulation, simulation.parse(settings), part=part))
+def warm(simulation: Simulation[Any, Any]) -> None:
+    """Compile a simulation's kernels by running it, so that no learner waits for a compiler."""
+    for part in (Part.RESULT, Part.REPLAY) if simulation.replay else (Part.RESULT,):
+        for values in simulation.compiled_by:
+            compute(Run(simulation, simulation.parse(values), part=part))
 
 
 def _kept(key: str) -> Ready | Failed | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# A first start compiles every kernel, which takes two minutes of one processor.
+# The first start with a data folder compiles the simulations.
 START_PATIENCE_S = 300.0
 STOP_PATIENCE_S = 30.0
 

@@ -137,7 +137,7 @@ def server(folder: Path) -> str:
         done = subprocess.run(command, env={**os.environ, "CAREFUL": "1"}, stdout=log, stderr=subprocess.STDOUT)
         log.seek(0)
         said = log.read().strip()
-    if done.returncode and is_new:
+    if done.returncode and is_new and "CI" not in os.environ:
         pytest.skip(f"PostgreSQL's server cannot be had: {said}")
     assert done.returncode == 0, said
     return said.splitlines()[-1]

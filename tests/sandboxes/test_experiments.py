@@ -234,10 +234,10 @@ def test_a_title_says_what_is_turned_and_has_an_effect(params, title):
 def test_each_scenario_is_titled_by_its_name_and_a_turn_away_from_it_by_both():
     for scenario in catalogue.simulation("circuit-breaker").scenarios:
         assert naming.title(run(**scenario.params)) == scenario.title
-    flapping = next(s for s in catalogue.simulation("circuit-breaker").scenarios if s.slug == "flapping")
+    slow = next(s for s in catalogue.simulation("circuit-breaker").scenarios if s.slug == "slow-not-dead")
 
-    assert naming.title(run(**{**flapping.params, "failure_rate_threshold": 70})) == (
-        "Flapping, failure rate threshold 70 %"
+    assert naming.title(run(**{**slow.params, "failure_rate_threshold": 70})) == (
+        "Slow, not dead, failure rate threshold 70 %"
     )
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from html import unescape
 
 import pytest
 
-from config.management.commands.prepare import compile_kernels
+from config.management.commands import prepare
 from sandboxes import addresses, services
 from sandboxes.services import Part, Run
+from sandboxes.simulations.catalogue import CATALOGUE
 from sandboxes.simulations.circuit_breaker.declaration import CIRCUIT_BREAKER
 
 RUN = "/sandboxes/circuit-breaker/"
@@ -113,10 +115,11 @@ def test_a_key_moments_number_is_its_frames_place(client, worker):
         assert f"{computed['frames'][int(number)]['at_s']:.2f}" == at_s
 
 
-def test_the_kernels_of_every_part_are_compiled_before_anybody_asks(monkeypatch):
+def test_the_kernels_of_every_simulation_are_compiled_before_anybody_asks(monkeypatch):
     computed = []
-    monkeypatch.setattr(services, "compute", lambda wanted: computed.append(wanted.part))
+    monkeypatch.setattr(services, "compute", lambda wanted: computed.append((wanted.simulation.slug, wanted.part)))
+    monkeypatch.setattr(prepare, "ProcessPoolExecutor", lambda processes, initializer: ThreadPoolExecutor(processes))
 
-    compile_kernels()
+    prepare.compile_kernels()
 
-    assert set(computed) == set(Part)
+    assert set(computed) == {(simulation.slug, part) for simulation in CATALOGUE for part in (Part.RESULT, Part.REPLAY)}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+import django
 import redis
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import Error, connection
+from django.db import Error, connection, connections
 
 from config import fingerprints
 from config.env import without_password
@@ -70,10 +73,22 @@ def collect_static_files() -> None:
 
 
 def compile_kernels() -> None:
+    """Each simulation in a process of its own, as many at once as there are processors."""
     # Imported here because it takes a second, and most starts have nothing to compile.
-    from sandboxes import services
+    from sandboxes.simulations import catalogue
 
-    services.warm(*services.Part)
+    slugs = [simulation.slug for simulation in catalogue.CATALOGUE]
+    print("Compiling the simulations; this takes a minute or two, and only when they have changed.", flush=True)
+    connections.close_all()  # a connection must not have two processes
+    with ProcessPoolExecutor(min(len(slugs), os.cpu_count() or 1), initializer=django.setup) as pool:
+        list(pool.map(compile_simulation, slugs))
+
+
+def compile_simulation(slug: str) -> None:
+    from sandboxes import services
+    from sandboxes.simulations import catalogue
+
+    services.warm(catalogue.simulation(slug))
 
 
 def check_redis(url: str) -> None:

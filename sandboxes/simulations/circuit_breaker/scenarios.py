@@ -69,69 +69,6 @@ SCENARIOS = (
             "permitted_number_of_calls_in_half_open_state": 10,
         },
     ),
-    Scenario(
-        "the-store-is-gone",
-        "The store is gone",
-        "The store of the shared state is down from 5 s to 15 s, and nothing else is wrong then. Callers were told to "
-        "refuse when it is gone, so the store's outage is everybody's. Tell them to let calls through: each then "
-        "waits 50 ms for the store, and is answered.",
-        {
-            "instances": 20,
-            "state_kept": "shared",
-            "store_writes": "conditional",
-            "store_down_from_s": 5,
-            "store_down_s": 10,
-            "when_store_is_gone": "open",
-        },
-    ),
-    Scenario(
-        "flapping",
-        "Flapping",
-        "Four calls in ten fail, close to the threshold of five in ten, so chance decides: the breaker opens on a "
-        "run of bad luck and closes on two good trials. A failure rate threshold of 70 % leaves it closed; one of "
-        "20 % with twenty half-open calls keeps it from closing until the dependency is well.",
-        {
-            "healthy_s": 15,
-            "failing_s": 60,
-            "dead_s": 0,
-            "recovered_s": 15,
-            "failing_error_percent": 40,
-            "sliding_window_size_calls": 50,
-            "wait_duration_in_open_state_s": 2,
-            "permitted_number_of_calls_in_half_open_state": 2,
-        },
-    ),
-    Scenario(
-        "too-eager",
-        "Too eager",
-        "Nothing is wrong with the dependency beyond two errors in a hundred calls. But with five calls to judge "
-        "by, one error is 20 %, and the breaker causes the only outage there is. Give it a window of 100 calls.",
-        {
-            "healthy_s": 80,
-            "dead_s": 0,
-            "recovered_s": 0,
-            "failure_rate_threshold": 20,
-            "sliding_window_size_calls": 10,
-            "minimum_number_of_calls": 5,
-            "background_error_percent": 2,
-        },
-    ),
-    Scenario(
-        "library-defaults",
-        "Library defaults, little traffic",
-        "Resilience4j's defaults at two requests a second: nearly half a minute passes before fifty of the last "
-        "hundred calls have failed, and the wait of 60 s goes on long after the dependency is back.",
-        {
-            "arrival_rate_per_s": 2,
-            "healthy_s": 60,
-            "dead_s": 60,
-            "recovered_s": 60,
-            "slow_call_duration_threshold_s": 60,
-            "minimum_number_of_calls": 100,
-            "wait_duration_in_open_state_s": 60,
-            "permitted_number_of_calls_in_half_open_state": 10,
-        },
-    ),
 )
 
 SWEEPS = (

@@ -51,10 +51,10 @@ METRICS = (
     ),
     Metric(
         "optimal_moved_fraction",
-        "Had to move",
+        "Fair share to move",
         "%",
-        "The least share of keys that must move for all nodes to have their fair share: the part of the node that "
-        "came or went.",
+        "The fair share of the node that came or went: where every node has its own before and after, no fewer keys "
+        "can move.",
         headline=False,
     ),
     Metric(
@@ -220,7 +220,7 @@ def _moves(books: Books) -> list[str]:
     if params.change is Change.FAIL:
         return [_failure(books)]
     what = "A node was added" if params.change is Change.ADD else f"Node {leaving(params) + 1} was removed"
-    told = f"{what}: {_share(books.moved, params.keys)} of the keys moved, and {_percent(books.optimal)} had to"
+    told = f"{what}: {_share(books.moved, params.keys)} of the keys moved; its fair share is {_percent(books.optimal)}"
     if not books.misplaced:
         where = "went to the new node" if params.change is Change.ADD else "had been on the node that left"
         return [f"{told}. All that moved {where}." if books.moved else f"{told}."]

@@ -126,7 +126,9 @@ def violations_chart(result: SagaResult) -> Chart:
         for column, (words, colour, width, dash) in zip(values, VIOLATIONS, strict=True)
     ]
     most = max(max(column) for column in values)
-    axis = {"range": [0, max(1.0, most * 1.08)], "rangemode": "tozero", "tickformat": ",d"}
+    axis: dict[str, Any] = {"range": [0, max(1.0, most * 1.08)], "rangemode": "tozero", "tickformat": ",d"}
+    if most < 5:
+        axis["dtick"] = 1
     return Chart(
         name="violations",
         title="Broken invariants",

@@ -11,6 +11,8 @@ from sandboxes.simulations.saga.story import Line, actors, lines
 from sandboxes.simulations.spec import Chart
 
 LINE_PX = 22
+# Plotly sets words at the middle of a mark, and drops plain spaces.
+BESIDE_A_MARK = "\N{NO-BREAK SPACE}" * 3
 # Two words in two rows, to stand beside each other on a phone.
 TONE_NAMES = (
     ("call", "accent"),
@@ -75,13 +77,11 @@ def _of_tone(drawn: list[Line], tone: str, since_s: float) -> list[dict[str, Any
         heads["y"].append(row)
         heads["symbol"].append(_symbol(line))
         heads["text"].append(f"{line.at_s - since_s:.3f} s: {line.said}")
-        right = line.teller == line.hearer or line.teller < line.hearer
-        words["x"].append(
-            max(line.teller, line.hearer) if line.teller == line.hearer else (line.teller + line.hearer) / 2
-        )
+        alone = line.teller == line.hearer
+        words["x"].append((line.teller + line.hearer) / 2)
         words["y"].append(row)
-        words["text"].append(f" {line.label}" if line.teller == line.hearer else line.label)
-        words["position"].append("middle right" if line.teller == line.hearer and right else "top center")
+        words["text"].append(f"{BESIDE_A_MARK}{line.label}" if alone else line.label)
+        words["position"].append("middle right" if alone else "top center")
     colour = light(tone)
     return [
         _line(shafts_x, shafts_y, {"width": 1.75, "color": colour}),

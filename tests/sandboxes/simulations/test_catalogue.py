@@ -27,9 +27,50 @@ class Unexplained(CircuitBreakerParams):
     speed: int = knob(1, label="Speed", group="Breaker", low=0, high=2, shown_when={"kind": ("warp",)})
 
 
-def measured(slug: str, seed: int, **changes: Any) -> dict[str, Any]:
-    scenario = next(scenario for scenario in CIRCUIT_BREAKER.scenarios if scenario.slug == slug)
-    return measure(run(CIRCUIT_BREAKER.parse({**scenario.params, **changes}), seed))
+SETTINGS: dict[str, dict[str, Any]] = {
+    **{scenario.slug: dict(scenario.params) for scenario in CIRCUIT_BREAKER.scenarios},
+    "the store is gone": {
+        "instances": 20,
+        "state_kept": "shared",
+        "store_writes": "conditional",
+        "store_down_from_s": 5,
+        "store_down_s": 10,
+        "when_store_is_gone": "open",
+    },
+    "flapping": {
+        "healthy_s": 15,
+        "failing_s": 60,
+        "dead_s": 0,
+        "recovered_s": 15,
+        "failing_error_percent": 40,
+        "sliding_window_size_calls": 50,
+        "wait_duration_in_open_state_s": 2,
+        "permitted_number_of_calls_in_half_open_state": 2,
+    },
+    "too eager": {
+        "healthy_s": 80,
+        "dead_s": 0,
+        "recovered_s": 0,
+        "failure_rate_threshold": 20,
+        "sliding_window_size_calls": 10,
+        "minimum_number_of_calls": 5,
+        "background_error_percent": 2,
+    },
+    "library defaults": {
+        "arrival_rate_per_s": 2,
+        "healthy_s": 60,
+        "dead_s": 60,
+        "recovered_s": 60,
+        "slow_call_duration_threshold_s": 60,
+        "minimum_number_of_calls": 100,
+        "wait_duration_in_open_state_s": 60,
+        "permitted_number_of_calls_in_half_open_state": 10,
+    },
+}
+
+
+def measured(settings: str, seed: int, **changes: Any) -> dict[str, Any]:
+    return measure(run(CIRCUIT_BREAKER.parse({**SETTINGS[settings], **changes}), seed))
 
 
 def test_a_simulation_is_found_by_its_slug() -> None:
@@ -68,6 +109,7 @@ def test_what_a_simulation_lacks_is_named(changes: dict[str, Any], lacks: str) -
 @pytest.mark.parametrize("known", CATALOGUE, ids=lambda known: known.slug)
 def test_scenarios_can_be_run_and_have_slugs_of_their_own(known: Any) -> None:
     slugs = [scenario.slug for scenario in known.scenarios]
+    assert 3 <= len(slugs) <= 5
 
     for scenario in known.scenarios:
         known.parse(scenario.params)
@@ -167,8 +209,8 @@ def test_flapping_flaps_and_a_threshold_away_from_the_failure_rate_ends_it(seed:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_too_eager_makes_an_outage_of_a_healthy_dependency_and_a_longer_window_ends_it(seed: int) -> None:
-    eager = measured("too-eager", seed)
-    patient = measured("too-eager", seed, sliding_window_size_calls=100)
+    eager = measured("too eager", seed)
+    patient = measured("too eager", seed, sliding_window_size_calls=100)
 
     assert eager["availability"] < 0.25
     assert eager["times_opened"] >= 3
@@ -178,7 +220,7 @@ def test_too_eager_makes_an_outage_of_a_healthy_dependency_and_a_longer_window_e
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_library_defaults_notice_a_quiet_outage_late_and_its_end_later(seed: int) -> None:
-    values = measured("library-defaults", seed)
+    values = measured("library defaults", seed)
 
     assert values["time_to_open_s"] > 18
     assert values["time_to_recover_s"] > 15
@@ -273,8 +315,8 @@ def test_a_lost_trial_holds_a_shared_breaker_half_open_and_conditional_writes_lo
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_when_the_store_is_gone_refusing_makes_an_outage_and_letting_through_a_wait(seed: int) -> None:
-    refusing = measured("the-store-is-gone", seed)
-    trusting = measured("the-store-is-gone", seed, when_store_is_gone="closed")
+    refusing = measured("the store is gone", seed)
+    trusting = measured("the store is gone", seed, when_store_is_gone="closed")
 
     assert refusing["availability"] < trusting["availability"] - 0.1
     assert trusting["availability"] > 0.52

@@ -426,7 +426,7 @@ GOLDEN = {
         ({"change": "remove", "leaving_node": 1000}, "Node 10 was removed: "),
         ({"change": "remove"}, "All that moved had been on the node that left."),
         ({"change": "none"}, "Nothing changed, so no key moved."),
-        ({"algorithm": "modulo"}, "of the keys moved, and 9.1 % had to."),
+        ({"algorithm": "modulo"}, "of the keys moved; its fair share is 9.1 %."),
         ({"algorithm": "modulo"}, "moved between nodes that both stayed, for nothing."),
         ({"change": "fail"}, "Nobody else has them, so every request for one reads the database."),
         ({"change": "fail", "replicas": 2}, "Their copies serve now."),
