@@ -138,7 +138,8 @@ def result_ms(sitter: Sitter) -> float:
     started = time.perf_counter()
     page = sitter.ask("GET", sitter.address())
     ms = (time.perf_counter() - started) * 1000
-    assert "% right" in page
+    if "% right" not in page:
+        raise RuntimeError(f"{sitter.address()} shows no result")
     return ms
 
 
@@ -163,8 +164,8 @@ def assemble() -> None:
         started = time.perf_counter()
         attempt = exams.begin(guest, Attempt.Kind.MOCK)
         print((time.perf_counter() - started) * 1000)
-        assert attempt
-        assert attempt.length == 65
+        if attempt is None or attempt.length != 65:
+            raise RuntimeError("the bank cannot fill a mock exam")
 
 
 if __name__ == "__main__":
