@@ -122,8 +122,8 @@ def _never_opened(result: CircuitBreakerResult) -> str:
     failed, refused = failed_calls(result), count(result, REFUSED)
     if refused:
         # Without a breaker that is open, only a store that is gone refuses.
-        made = int(result.calls.sum())
-        ended = f"{failed:,} of {_calls(made)} failed." if made else "No call was made."
+        calls = int(result.calls.sum())
+        ended = f"{failed:,} of {_calls(calls)} failed." if calls else "No call was made."
         return (
             f"The breaker never opened, but {_requests(refused)} {'was' if refused == 1 else 'were'} refused while the "
             f"store of its state was gone. {ended}"
