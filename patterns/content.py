@@ -15,7 +15,7 @@ import yaml
 from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from patterns.catalogue import CATEGORIES, GUIDES, TASKS, TITLES
+from patterns.catalogue import CATEGORIES, GUIDES, SHELF_OF, TASKS, TITLES
 from patterns.markup import inline, render, url_problem
 from patterns.models import Pattern
 from patterns.sandbox_links import sandbox_link
@@ -92,7 +92,12 @@ class FrontMatter(Part):
     keywords: tuple[str, ...] = ()
     related: tuple[Related, ...] = ()
     sources: tuple[Source, ...] = Field(min_length=1)
-    cheat_sheet: tuple[str, ...] = Field(min_length=1)
+    cheat_sheet: tuple[str, ...] = ()
+
+    @property
+    def is_guide(self) -> bool:
+        """Guides compare patterns: they have sections of their own and may do without a cheat sheet."""
+        return self.category == GUIDES
 
     @field_validator("slug")
     @classmethod
@@ -209,10 +214,18 @@ def _read(path: Path) -> tuple[_Draft | None, list[Finding]]:
         return None, [Finding(path.name, _yaml_line(error), f"front matter is not YAML: {_yaml_problem(error)}")]
     except ValidationError as error:
         return None, _field_findings(path.name, error.errors())
-    findings = []
-    if path.stem != front.slug:
-        findings.append(Finding(path.name, "slug", f"is {front.slug}; name the file {front.slug}.md"))
+    findings = [Finding(path.name, *problem) for problem in _front_problems(front, path.stem)]
     return _Draft(path, front, text[found.end() :], found[0].count("\n") + 1), findings
+
+
+def _front_problems(front: FrontMatter, file_stem: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with fields that are sound one by one."""
+    if file_stem != front.slug:
+        yield "slug", f"is {front.slug}; name the file {front.slug}.md"
+    if front.category != SHELF_OF[front.slug]:
+        yield "category", f"is {front.category}; the catalogue has {front.slug} under {SHELF_OF[front.slug]}"
+    if not front.cheat_sheet and not front.is_guide:
+        yield "cheat_sheet", "is empty; give at least one"
 
 
 def _field_findings(file: str, errors: Sequence[Any]) -> list[Finding]:
@@ -252,7 +265,7 @@ def _page(draft: _Draft, folder: Path, titles: Mapping[str, str]) -> tuple[Page,
     front = draft.front
     rendered = render(draft.body, draft.first_line, lambda name: _diagram(folder, name), titles)
     findings = [Finding(draft.path.name, where, message) for where, message in rendered.problems]
-    if front.category != GUIDES:
+    if not front.is_guide:
         findings += [Finding(draft.path.name, *problem) for problem in _section_problems(rendered.headings)]
     values = front.model_dump(mode="json") | {
         "sandbox": front.sandbox or "",

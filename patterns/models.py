@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.urls import reverse
 
+from patterns.catalogue import GUIDES
+
 
 class Pattern(models.Model):
     """One page of the library, as its file said when it was loaded.
@@ -37,6 +39,10 @@ class Pattern(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("pattern", args=[self.slug])
+
+    @property
+    def is_guide(self) -> bool:
+        return self.category == GUIDES
 
 
 class LoadedContent(models.Model):

@@ -47,7 +47,6 @@ def test_a_sound_page_has_no_findings(tmp_path):
         ({"sources": [SOURCE, {**SOURCE, "url": "http://a.example"}]}, "sources[1].url", "use a full https:// address"),
         ({"related": [{**RELATED, "slug": "nonsense"}]}, "related[0].slug", "there is no pattern nonsense"),
         ({"related": [{**RELATED, "relation": "likes"}]}, "related[0].relation", "is likes; use 'combined with'"),
-        ({"cheat_sheet": []}, "cheat_sheet", "is empty; give at least one"),
         ({"slug": "nonsense"}, "slug", "there is no pattern nonsense in the catalogue"),
     ],
 )
@@ -104,8 +103,24 @@ def test_sections_out_of_place_are_named(tmp_path, sections, words):
     assert words in findings[0].message
 
 
-def test_a_guide_has_sections_of_its_own(tmp_path):
-    write_page(tmp_path, "## Which one\n\nWords.", slug="guide-choosing", category="Guides")
+def test_a_page_under_another_shelf_than_the_catalogues_is_named(tmp_path):
+    write_page(tmp_path, category="Coordination")
+
+    [finding] = read_pages(tmp_path)[1]
+
+    assert str(finding) == "bulkhead.md: category: is Coordination; the catalogue has bulkhead under Resilience"
+
+
+def test_a_page_without_a_cheat_sheet_is_named(tmp_path):
+    write_page(tmp_path, cheat_sheet=[])
+
+    [finding] = read_pages(tmp_path)[1]
+
+    assert str(finding) == "bulkhead.md: cheat_sheet: is empty; give at least one"
+
+
+def test_a_guide_has_sections_of_its_own_and_may_do_without_a_cheat_sheet(tmp_path):
+    write_page(tmp_path, "## Which one\n\nWords.", slug="guide-choosing", category="Guides", cheat_sheet=None)
 
     assert read_pages(tmp_path)[1] == []
 
