@@ -279,6 +279,9 @@ def _page(front: FrontMatter, body: Rendered, titles: Mapping[str, str]) -> Page
     values = front.model_dump(mode="json") | {
         "sandbox": front.sandbox or "",
         "related": [_related(related, titles) for related in front.related],
+        "terms": [],
+        "glossed": [],
+        "nearby": {},
         "cheat_sheet": [inline(line) for line in front.cheat_sheet],
         "parts": body.parts,
         "toc": body.toc,

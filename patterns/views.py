@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import replace_url
+from django_htmx.middleware import HtmxDetails
 
-from patterns.catalogue import CATEGORIES, TASKS, TITLES
+from patterns.catalogue import TASKS, TITLES
+from patterns.forms import LibraryForm
+from patterns.library import library
 from patterns.models import Pattern
 
 
+class HtmxRequest(HttpRequest):
+    htmx: HtmxDetails
+
+
 @require_safe
-def patterns(request: HttpRequest) -> HttpResponse:
-    """The library: what is written, shelf by shelf."""
-    written = list(Pattern.objects.only("slug", "title", "category", "order", "summary", "tasks", "sandbox"))
-    shelves = [(category, [page for page in written if page.category == category.title]) for category in CATEGORIES]
-    context = {
-        "shelves": [(category, pages) for category, pages in shelves if pages],
-        "written": len(written),
-        "planned": len(TITLES),
-    }
-    return render(request, "patterns/patterns.html", context)
+@vary_on_headers("HX-Request")
+def patterns(request: HtmxRequest) -> HttpResponse:
+    """The library, shelf by shelf or as a search finds it; the shelves alone for who has the rest already."""
+    form = LibraryForm(request.GET)
+    wanted = form.wanted()
+    context = {"form": form, "library": library(wanted), "wanted": wanted, "planned": len(TITLES)}
+    template = "patterns/patterns.html" + ("#shelves" if request.htmx else "")
+    response = render(request, template, context)
+    return replace_url(response, f"{request.path}?{urlencode(wanted)}".rstrip("?")) if request.htmx else response
 
 
 @require_safe

@@ -51,7 +51,7 @@ def test_the_library_lists_what_is_written(client, page):
     assert f'<a href="{page.get_absolute_url()}">Bulkhead</a>' in text
     assert "Keep a leak in one room." in text
     assert "1 of 44 planned pages is written." in text
-    assert "Coordination" not in text
+    assert "Let many machines agree" not in text
 
 
 def test_an_empty_library_says_what_to_do(client):
