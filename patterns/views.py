@@ -17,6 +17,7 @@ from patterns.catalogue import TASKS, TITLES
 from patterns.forms import LibraryForm
 from patterns.library import library
 from patterns.models import Pattern
+from patterns.relations import INVERSE, map_of
 
 
 class HtmxRequest(HttpRequest):
@@ -48,6 +49,15 @@ def pattern(request: HttpRequest, slug: str) -> HttpResponse:
         "has_sandbox": any(part["kind"] == "sandbox" for part in page.parts),
     }
     return render(request, "patterns/pattern.html", context)
+
+
+@require_safe
+def relations(request: HttpRequest) -> HttpResponse:
+    """The map: a picture of how the patterns relate, and the same as a list."""
+    drawn = map_of(Pattern.objects.only("slug", "title", "category", "order", "related"))
+    kinds = [(words.split()[0], words) for words in INVERSE]
+    number = sum(len(group.nodes) for group in drawn.groups)
+    return render(request, "patterns/map.html", {"map": drawn, "kinds": kinds, "number": number})
 
 
 def _absence(slug: str) -> str:
