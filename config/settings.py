@@ -160,7 +160,9 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "progress"
 LOGOUT_REDIRECT_URL = "home"
 # What each app keeps for a person: modules with `export(user)`, `merge(guest, user)` and `empty_handed(users)`.
-KEPT_FOR_LEARNERS = ["sandboxes.keeping", "quizzes.keeping"]
+KEPT_FOR_LEARNERS = ["sandboxes.keeping", "patterns.keeping", "quizzes.keeping"]
+# The library shows what has been practised without knowing the questions: user -> {pattern: its evidence}.
+PRACTICE_OF_A_LEARNER = "quizzes.evidence.of_learner"
 
 _mail = urlsplit(ENV.email_url)
 EMAIL_BACKEND = (

@@ -9,6 +9,9 @@ urlpatterns = [
     path("patterns/map/", views.relations, name="map"),
     path("patterns/services/", views.services, name="services"),
     path("glossary/", views.glossary, name="glossary"),
+    path("paths/", views.paths, name="paths"),
+    path("paths/<slug:slug>/", views.path, name="path"),
     path("patterns/<slug:slug>/", views.pattern, name="pattern"),
     path("patterns/<slug:slug>/cheat-sheet/", views.cheat_sheet, name="cheat_sheet"),
+    path("patterns/<slug:slug>/read/", views.read, name="read"),
 ]

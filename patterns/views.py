@@ -9,16 +9,20 @@ from urllib.parse import urlencode, urlsplit
 
 from django.db.models import Manager, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import replace_url
 from django_htmx.middleware import HtmxDetails
 
+from accounts.services import current_learner, learner_for
+from patterns import reading
 from patterns.catalogue import TASKS, TITLES
 from patterns.forms import LibraryForm
 from patterns.library import in_reading_order, library
 from patterns.models import Pattern
+from patterns.paths import PATHS
+from patterns.reading import done_by, read_at
 from patterns.relations import INVERSE, map_of
 
 
@@ -32,7 +36,8 @@ def patterns(request: HtmxRequest) -> HttpResponse:
     """The library, shelf by shelf or as a search finds it; the shelves alone for who has the rest already."""
     form = LibraryForm(request.GET)
     wanted = form.wanted()
-    context = {"form": form, "library": library(wanted), "wanted": wanted, "planned": len(TITLES)}
+    done = done_by(current_learner(request))
+    context = {"form": form, "library": library(wanted), "done": done, "planned": len(TITLES)}
     template = "patterns/patterns.html" + ("#shelves" if request.htmx else "")
     response = render(request, template, context)
     return replace_url(response, f"{request.path}?{urlencode(wanted)}".rstrip("?")) if request.htmx else response
@@ -47,8 +52,29 @@ def pattern(request: HttpRequest, slug: str) -> HttpResponse:
         "tasks": _told_tasks(page),
         "sources": [_shown(source) for source in page.sources],
         "has_sandbox": any(part["kind"] == "sandbox" for part in page.parts),
+        "read_at": read_at(current_learner(request), slug),
     }
     return render(request, "patterns/pattern.html", context)
+
+
+@require_POST
+@vary_on_headers("HX-Request")
+def read(request: HtmxRequest, slug: str) -> HttpResponse:
+    """Marks a page as read, or with `read=0` as not read after all; whoever marks one first becomes a guest."""
+    page = _page_or_404(Pattern.objects.only("slug", "title"), slug)
+    taken_back = request.POST.get("read") == "0"
+    if taken_back:
+        reading.unmark(current_learner(request), slug)
+    elif reading.may_mark(request):
+        reading.mark(learner_for(request), slug)
+    else:
+        response = render(request, "patterns/too_many.html", {"pattern": page, "most": reading.MOST_MARKS}, status=429)
+        response["Retry-After"] = str(reading.WINDOW_S)
+        return response
+    if not request.htmx:
+        return redirect(f"{page.get_absolute_url()}#read")
+    context = {"pattern": page, "read_at": read_at(current_learner(request), slug), "taken_back": taken_back}
+    return render(request, "patterns/read.html", context)
 
 
 @require_safe
@@ -69,6 +95,35 @@ def services(request: HttpRequest) -> HttpResponse:
             found.setdefault(service, []).append(page)
     by_name = sorted(found.items(), key=lambda pair: pair[0].removeprefix("Amazon ").removeprefix("AWS ").casefold())
     return render(request, "patterns/services.html", {"services": by_name})
+
+
+@require_safe
+def paths(request: HttpRequest) -> HttpResponse:
+    """The suggested orders of reading, with how far the learner has come in each."""
+    done = done_by(current_learner(request))
+    shown = [(path, *done.share_read(path.slugs)) for path in PATHS]
+    return render(request, "patterns/paths.html", {"paths": shown})
+
+
+@require_safe
+def path(request: HttpRequest, slug: str) -> HttpResponse:
+    """One order of reading, stage by stage, with what the learner has read and practised."""
+    chosen = next((path for path in PATHS if path.slug == slug), None)
+    if chosen is None:
+        raise Http404(f"There is no learning path called {slug}.")
+    done = done_by(current_learner(request))
+    written = {page.slug: page for page in Pattern.objects.only("slug", "title", "summary", "sandbox")}
+    stages = [(stage, [(slug, TITLES[slug], written.get(slug)) for slug in stage.slugs]) for stage in chosen.stages]
+    read, number = done.share_read(chosen.slugs)
+    context = {
+        "path": chosen,
+        "stages": stages,
+        "done": done,
+        "read": read,
+        "number": number,
+        "next": next((written[slug] for slug in chosen.slugs if slug in written and slug not in done.read), None),
+    }
+    return render(request, "patterns/path.html", context)
 
 
 @require_safe

@@ -198,7 +198,7 @@ def test_every_service_is_listed_with_the_pages_that_name_it(client, three_pages
     with django_assert_num_queries(1):
         text = text_of(client.get("/patterns/services/"))
 
-    lambda_, sqs = re.findall(r'<th scope="row">([^<]+)</th><td>(.*?)</td>', text)
+    lambda_, sqs = re.findall(r"<dt>([^<]+)</dt><dd>(.*?)</dd>", text)
     assert lambda_[0] == "AWS Lambda"
     assert re.findall(r"/patterns/([^/]+)/", lambda_[1]) == ["bulkhead", "saga"]
     assert (sqs[0], re.findall(r"/patterns/([^/]+)/", sqs[1])) == ("Amazon SQS", ["bulkhead"])
