@@ -9,7 +9,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("patterns/", include("patterns.urls")),
+    path("", include("patterns.urls")),
     path("sandboxes/", include("sandboxes.urls")),
     path("", include("quizzes.urls")),
     path("account/", include("accounts.urls")),

@@ -105,6 +105,7 @@ CATEGORIES = (
     ),
 )
 
+SHELF_OF = {slug: category.title for category in CATEGORIES for slug in category.patterns}
 TITLES = {slug: title for category in CATEGORIES for slug, title in category.patterns.items()}
 
 TASKS = {

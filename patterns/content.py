@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +16,8 @@ import yaml
 from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from patterns.catalogue import CATEGORIES, GUIDES, TASKS, TITLES
-from patterns.markup import inline, render, url_problem
+from patterns.catalogue import CATEGORIES, GUIDES, SHELF_OF, TASKS, TITLES
+from patterns.markup import Rendered, astray, inline, inline_problems, render, url_problem
 from patterns.models import Pattern
 from patterns.sandbox_links import sandbox_link
 
@@ -92,7 +93,12 @@ class FrontMatter(Part):
     keywords: tuple[str, ...] = ()
     related: tuple[Related, ...] = ()
     sources: tuple[Source, ...] = Field(min_length=1)
-    cheat_sheet: tuple[str, ...] = Field(min_length=1)
+    cheat_sheet: tuple[str, ...] = ()
+
+    @property
+    def is_guide(self) -> bool:
+        """Guides compare patterns: they have sections of their own and may do without a cheat sheet."""
+        return self.category == GUIDES
 
     @field_validator("slug")
     @classmethod
@@ -138,7 +144,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class _Draft:
+class Draft:
     """A file whose front matter holds; its text waits until all pages are known."""
 
     path: Path
@@ -152,7 +158,22 @@ def read_pages(folder: Path = FOLDER) -> tuple[list[Page], list[Finding]]:
 
     Writes nothing. Pages are only fit to be saved when there is no finding.
     """
-    drafts: list[_Draft] = []
+    drafts, findings = read_drafts(folder)
+    titles = {draft.front.slug: draft.front.title for draft in drafts}
+    bodies = {draft.front.slug: _render(draft, folder, titles) for draft in drafts}
+    anchors = {slug: body.ids for slug, body in bodies.items()}
+    pages = []
+    for draft in drafts:
+        body = bodies[draft.front.slug]
+        pages.append(_page(draft.front, body, titles))
+        problems = chain(body.problems, astray(body, anchors), _text_problems(draft.front, body, titles))
+        findings += [Finding(draft.path.name, *problem) for problem in problems]
+    return pages, findings
+
+
+def read_drafts(folder: Path = FOLDER) -> tuple[list[Draft], list[Finding]]:
+    """Every file of `folder` whose front matter holds, one to a slug, and what is wrong with the others."""
+    drafts: list[Draft] = []
     findings: list[Finding] = []
     for path in sorted(folder.glob("*.md")):
         draft, problems = _read(path)
@@ -161,13 +182,7 @@ def read_pages(folder: Path = FOLDER) -> tuple[list[Page], list[Finding]]:
             findings.append(Finding(path.name, "slug", f"{draft.front.slug} is taken by another file"))
         elif draft:
             drafts.append(draft)
-    titles = {draft.front.slug: draft.front.title for draft in drafts}
-    pages = []
-    for draft in drafts:
-        page, problems = _page(draft, folder, titles)
-        pages.append(page)
-        findings += problems
-    return pages, findings
+    return drafts, findings
 
 
 def save_pages(pages: Iterable[Page]) -> dict[str, int]:
@@ -193,7 +208,7 @@ def _save(page: Page, before: str | None) -> str:
 # One file -----------------------------------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> tuple[_Draft | None, list[Finding]]:
+def _read(path: Path) -> tuple[Draft | None, list[Finding]]:
     """The file's front matter and text, or what keeps us from having them."""
     try:
         text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
@@ -209,10 +224,18 @@ def _read(path: Path) -> tuple[_Draft | None, list[Finding]]:
         return None, [Finding(path.name, _yaml_line(error), f"front matter is not YAML: {_yaml_problem(error)}")]
     except ValidationError as error:
         return None, _field_findings(path.name, error.errors())
-    findings = []
-    if path.stem != front.slug:
-        findings.append(Finding(path.name, "slug", f"is {front.slug}; name the file {front.slug}.md"))
-    return _Draft(path, front, text[found.end() :], found[0].count("\n") + 1), findings
+    findings = [Finding(path.name, *problem) for problem in _front_problems(front, path.stem)]
+    return Draft(path, front, text[found.end() :], found[0].count("\n") + 1), findings
+
+
+def _front_problems(front: FrontMatter, file_stem: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with fields that are sound one by one."""
+    if file_stem != front.slug:
+        yield "slug", f"is {front.slug}; name the file {front.slug}.md"
+    if front.category != SHELF_OF[front.slug]:
+        yield "category", f"is {front.category}; the catalogue has {front.slug} under {SHELF_OF[front.slug]}"
+    if not front.cheat_sheet and not front.is_guide:
+        yield "cheat_sheet", "is empty; give at least one"
 
 
 def _field_findings(file: str, errors: Sequence[Any]) -> list[Finding]:
@@ -248,20 +271,32 @@ def _yaml_problem(error: yaml.YAMLError) -> str:
     return str(getattr(error, "problem", None) or error)
 
 
-def _page(draft: _Draft, folder: Path, titles: Mapping[str, str]) -> tuple[Page, list[Finding]]:
-    front = draft.front
-    rendered = render(draft.body, draft.first_line, lambda name: _diagram(folder, name), titles)
-    findings = [Finding(draft.path.name, where, message) for where, message in rendered.problems]
-    if front.category != GUIDES:
-        findings += [Finding(draft.path.name, *problem) for problem in _section_problems(rendered.headings)]
+def _render(draft: Draft, folder: Path, titles: Mapping[str, str]) -> Rendered:
+    return render(draft.body, draft.first_line, lambda name: _diagram(folder, name), titles)
+
+
+def _page(front: FrontMatter, body: Rendered, titles: Mapping[str, str]) -> Page:
     values = front.model_dump(mode="json") | {
         "sandbox": front.sandbox or "",
         "related": [_related(related, titles) for related in front.related],
+        "terms": [],
+        "glossed": [],
+        "nearby": {},
         "cheat_sheet": [inline(line) for line in front.cheat_sheet],
-        "parts": rendered.parts,
-        "toc": rendered.toc,
+        "parts": body.parts,
+        "toc": body.toc,
     }
-    return Page(front.slug, values), findings
+    return Page(front.slug, values)
+
+
+def _text_problems(front: FrontMatter, body: Rendered, titles: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What is wrong between the sections, and in the lines of Markdown that the front matter holds."""
+    if not front.is_guide:
+        yield from _section_problems(body.headings)
+    lines = [(f"related[{index}].why", related.why) for index, related in enumerate(front.related)]
+    lines += [(f"cheat_sheet[{index}]", line) for index, line in enumerate(front.cheat_sheet)]
+    for where, line in lines:
+        yield from ((where, problem) for problem in inline_problems(line, titles))
 
 
 def _related(related: Related, titles: Mapping[str, str]) -> dict[str, Any]:

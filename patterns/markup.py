@@ -57,6 +57,9 @@ CLASSES = {
 # The content of these goes with them; of any other unknown element the words stay.
 GONE_WITH_CONTENT = {"script", "style", "iframe", "object", "template", "noscript", "svg", "math", "textarea", "title"}
 
+# Where the template of a page has a heading of its own, and pages of the house that a text may lead to.
+PLACES_OF_EVERY_PAGE = frozenset({"related", "cheat-sheet", "practise", "sources"})
+OTHER_ROOMS = frozenset({"/", "/practice/", "/exams/", "/progress/", "/patterns/", "/sandboxes/"})
 STANDING_ALONE = ("diagram", "sandbox")
 DIRECTIVES = (*STANDING_ALONE, "aside", "answer")
 RAW_TAG = re.compile(r"<\s*([a-zA-Z][\w-]*)")
@@ -64,11 +67,16 @@ RAW_TAG = re.compile(r"<\s*([a-zA-Z][\w-]*)")
 
 @dataclass
 class Rendered:
-    """A body ready to show, its contents list, its H2 texts in order, and (where, message) for what is wrong."""
+    """A body ready to show, its contents list, its H2 texts in order, and (where, message) for what is wrong.
+
+    `ids` are what a link may lead to in it; `crossings` its links to places in other pages: (where, slug, place).
+    """
 
     parts: list[Part] = field(default_factory=list)
     toc: list[dict[str, str]] = field(default_factory=list)
     headings: list[tuple[int, str]] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+    crossings: list[tuple[str, str, str]] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -79,10 +87,10 @@ def render(body: str, first_line: int, read_diagram: Callable[[str], str | None]
     tokens = MARKDOWN.parse(body)
     _check_directives(tokens, body.splitlines(), first_line, page)
     _give_ids(tokens, first_line, page)
-    ids = {str(token.attrs["id"]) for token in tokens if "id" in token.attrs}
+    page.ids = {str(token.attrs["id"]) for token in tokens if "id" in token.attrs} | PLACES_OF_EVERY_PAGE
     for token, line in _with_lines(tokens, first_line):
         _check_raw(token, line, page)
-        _settle_links(token, line, ids, written, page)
+        _settle_links(token, line, written, page)
     for name, block in _blocks(tokens):
         line = f"line {first_line + (block[0].map or [0])[0]}"
         page.parts.append(_part(name, block, line, read_diagram, page))
@@ -92,6 +100,22 @@ def render(body: str, first_line: int, read_diagram: Callable[[str], str | None]
 def inline(text: str) -> str:
     """One line of Markdown as sanitised HTML, without a paragraph around it."""
     return _sanitised(MARKDOWN.renderInline(text))
+
+
+def inline_problems(text: str, written: Collection[str]) -> list[str]:
+    """What is wrong with the links and tags of one line of Markdown."""
+    page = Rendered()
+    for token in MARKDOWN.parseInline(text):
+        _check_raw(token, "", page)
+        _settle_links(token, "", written, page)
+    return [message for _, message in page.problems]
+
+
+def astray(page: Rendered, anchors: Mapping[str, Collection[str]]) -> Iterator[tuple[str, str]]:
+    """(where, message) for each link of `page` to a place that another page, by its slug in `anchors`, has not."""
+    for where, slug, place in page.crossings:
+        if place not in anchors.get(slug, ()):
+            yield where, f"link /patterns/{slug}#{place} leads nowhere in that page"
 
 
 def _sanitised(html: str) -> str:
@@ -194,7 +218,7 @@ def _directive(token: Token) -> str | None:
 
 def _give_ids(tokens: list[Token], first_line: int, page: Rendered) -> None:
     """Ids for headings, unique in the page; the second-level ones make the list of contents."""
-    taken: set[str] = set()
+    taken = set(PLACES_OF_EVERY_PAGE)
     for opening, text in pairwise(tokens):
         if opening.type != "heading_open" or opening.tag not in ("h2", "h3"):
             continue
@@ -222,15 +246,17 @@ def _check_raw(token: Token, line: str, page: Rendered) -> None:
             page.problems += [(line, f"<{name}> is not allowed") for name in sorted(names)]
 
 
-def _settle_links(token: Token, line: str, ids: set[str], written: Collection[str], page: Rendered) -> None:
+def _settle_links(token: Token, line: str, written: Collection[str], page: Rendered) -> None:
     """Checks each link; one to a page that is planned but not written yet becomes plain words."""
     unlinking = False
     for part in token.children or []:
         if part.type == "link_open":
             href = str(part.attrs.get("href", ""))
             unlinking = _is_planned(href, written)
-            problem = None if unlinking else _link_problem(href, ids, written)
+            problem = None if unlinking else _link_problem(href, page.ids, written)
             page.problems += [(line, problem)] if problem else []
+            slug, place = _pattern_of(href), href.partition("#")[2]
+            page.crossings += [(line, slug, place)] if slug and slug in written and place else []
         if part.type in ("link_open", "link_close") and unlinking:
             part.tag = "span"
             part.attrs = {"class": "soon"} if part.nesting == 1 else {}
@@ -247,14 +273,14 @@ def _is_planned(href: str, written: Collection[str]) -> bool:
 def _link_problem(href: str, ids: set[str], written: Collection[str]) -> str | None:
     if href.startswith("#"):
         return None if href[1:] in ids else f"link {href} leads nowhere in this page"
-    if href.startswith("/sandboxes/"):
+    if href.startswith("/sandboxes/") and href != "/sandboxes/":
         path, _, query = href.removeprefix("/sandboxes/").partition("?")
         problems = sandbox_link(f"{path.strip('/')}?{query}").problems
         return f"link {href}: {problems[0]}" if problems else None
     slug = _pattern_of(href)
     if slug is not None:
         return None if slug in written else f"link {href}: there is no pattern {slug}"
-    return url_problem(href)
+    return None if href.partition("?")[0] in OTHER_ROOMS else url_problem(href)
 
 
 def _pattern_of(href: str) -> str | None:

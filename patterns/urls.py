@@ -1,10 +1,11 @@
-"""Addresses of the library and its pages."""
+"""Addresses of the library, its pages and the ways into it."""
 
 from django.urls import path
 
 from patterns import views
 
 urlpatterns = [
-    path("", views.patterns, name="patterns"),
-    path("<slug:slug>/", views.pattern, name="pattern"),
+    path("patterns/", views.patterns, name="patterns"),
+    path("patterns/map/", views.relations, name="map"),
+    path("patterns/<slug:slug>/", views.pattern, name="pattern"),
 ]

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import replace_url
+from django_htmx.middleware import HtmxDetails
 
-from patterns.catalogue import CATEGORIES, TASKS, TITLES
+from patterns.catalogue import TASKS, TITLES
+from patterns.forms import LibraryForm
+from patterns.library import library
 from patterns.models import Pattern
+from patterns.relations import INVERSE, map_of
+
+
+class HtmxRequest(HttpRequest):
+    htmx: HtmxDetails
 
 
 @require_safe
-def patterns(request: HttpRequest) -> HttpResponse:
-    """The library: what is written, shelf by shelf."""
-    written = list(Pattern.objects.only("slug", "title", "category", "order", "summary", "tasks", "sandbox"))
-    shelves = [(category, [page for page in written if page.category == category.title]) for category in CATEGORIES]
-    context = {
-        "shelves": [(category, pages) for category, pages in shelves if pages],
-        "written": len(written),
-        "planned": len(TITLES),
-    }
-    return render(request, "patterns/patterns.html", context)
+@vary_on_headers("HX-Request")
+def patterns(request: HtmxRequest) -> HttpResponse:
+    """The library, shelf by shelf or as a search finds it; the shelves alone for who has the rest already."""
+    form = LibraryForm(request.GET)
+    wanted = form.wanted()
+    context = {"form": form, "library": library(wanted), "wanted": wanted, "planned": len(TITLES)}
+    template = "patterns/patterns.html" + ("#shelves" if request.htmx else "")
+    response = render(request, template, context)
+    return replace_url(response, f"{request.path}?{urlencode(wanted)}".rstrip("?")) if request.htmx else response
 
 
 @require_safe
@@ -40,6 +49,15 @@ def pattern(request: HttpRequest, slug: str) -> HttpResponse:
         "has_sandbox": any(part["kind"] == "sandbox" for part in page.parts),
     }
     return render(request, "patterns/pattern.html", context)
+
+
+@require_safe
+def relations(request: HttpRequest) -> HttpResponse:
+    """The map: a picture of how the patterns relate, and the same as a list."""
+    drawn = map_of(Pattern.objects.only("slug", "title", "category", "order", "related"))
+    kinds = [(words.split()[0], words) for words in INVERSE]
+    number = sum(len(group.nodes) for group in drawn.groups)
+    return render(request, "patterns/map.html", {"map": drawn, "kinds": kinds, "number": number})
 
 
 def _absence(slug: str) -> str:

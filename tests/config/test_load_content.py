@@ -12,7 +12,7 @@ from accounts.models import User
 from config.management.commands import load_content, prepare
 from patterns.models import LoadedContent, Pattern
 from quizzes.models import Answer, PracticeSession, Question
-from tests.patterns.pages import write_page
+from tests.patterns.pages import write_page, write_well
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +39,7 @@ def pages(tmp_path, monkeypatch):
     folder = tmp_path / "pages"
     folder.mkdir()
     monkeypatch.setattr(load_content, "PAGES", folder)
-    write_page(folder)
+    write_well(folder)
     return folder
 
 
@@ -99,6 +99,16 @@ def test_a_changed_page_is_loaded_again(pages, bank):
 
     assert "Pages: 0 new, 1 changed" in out
     assert Pattern.objects.get().title == "Bulkheads"
+
+
+def test_check_names_what_is_badly_written_and_loading_lets_it_pass(pages, bank):
+    write_page(pages)
+
+    code, _, err = load("--check")
+
+    assert code == 1
+    assert "bulkhead.md: body: has no diagram; give at least one" in err
+    assert load()[0] == 0
 
 
 def test_check_writes_nothing_when_all_is_well(pages, bank):

@@ -32,6 +32,21 @@ def body(text: str = "Words.", sections: tuple[str, ...] = SECTIONS) -> str:
     return "\n\n".join(f"## {section}\n\n{text if index == 0 else 'Words.'}" for index, section in enumerate(sections))
 
 
+def well_written(seed: str = "plain") -> str:
+    """A body that no rule of writing objects to; no paragraph of it is in one made with another seed."""
+    text = " ".join(f"Word {seed} {number} stands here." for number in range(200))
+    answer = "Why?\n\n::: answer\nBecause.\n:::"
+    return f"{body(f'::: diagram boxes{chr(10)}:::{chr(10) * 2}{text}')}\n\n{answer}\n\n{answer}"
+
+
+def write_well(folder: Path, slug: str = "bulkhead", text: str | None = None, **changes: Any) -> Path:
+    """A page without a flaw, apart from those that are asked for."""
+    write_diagram(folder, "boxes")
+    neighbour = "timeouts" if slug == "bulkhead" else "bulkhead"
+    sound = {"related": [{"slug": neighbour, "relation": "builds on", "why": "it waits"}], **changes}
+    return write_page(folder, well_written(slug) if text is None else text, slug=slug, **sound)
+
+
 def write_page(folder: Path, text: str | None = None, **changes: Any) -> Path:
     front = front_matter(**changes)
     path = folder / f"{front['slug']}.md"

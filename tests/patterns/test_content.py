@@ -47,7 +47,8 @@ def test_a_sound_page_has_no_findings(tmp_path):
         ({"sources": [SOURCE, {**SOURCE, "url": "http://a.example"}]}, "sources[1].url", "use a full https:// address"),
         ({"related": [{**RELATED, "slug": "nonsense"}]}, "related[0].slug", "there is no pattern nonsense"),
         ({"related": [{**RELATED, "relation": "likes"}]}, "related[0].relation", "is likes; use 'combined with'"),
-        ({"cheat_sheet": []}, "cheat_sheet", "is empty; give at least one"),
+        ({"related": [{"slug": "timeouts", "relation": "builds on"}]}, "related[0].why", "is missing"),
+        ({"related": [{"slug": "timeouts", "why": "it waits"}]}, "related[0].relation", "is missing"),
         ({"slug": "nonsense"}, "slug", "there is no pattern nonsense in the catalogue"),
     ],
 )
@@ -104,8 +105,24 @@ def test_sections_out_of_place_are_named(tmp_path, sections, words):
     assert words in findings[0].message
 
 
-def test_a_guide_has_sections_of_its_own(tmp_path):
-    write_page(tmp_path, "## Which one\n\nWords.", slug="guide-choosing", category="Guides")
+def test_a_page_under_another_shelf_than_the_catalogues_is_named(tmp_path):
+    write_page(tmp_path, category="Coordination")
+
+    [finding] = read_pages(tmp_path)[1]
+
+    assert str(finding) == "bulkhead.md: category: is Coordination; the catalogue has bulkhead under Resilience"
+
+
+def test_a_page_without_a_cheat_sheet_is_named(tmp_path):
+    write_page(tmp_path, cheat_sheet=[])
+
+    [finding] = read_pages(tmp_path)[1]
+
+    assert str(finding) == "bulkhead.md: cheat_sheet: is empty; give at least one"
+
+
+def test_a_guide_has_sections_of_its_own_and_may_do_without_a_cheat_sheet(tmp_path):
+    write_page(tmp_path, "## Which one\n\nWords.", slug="guide-choosing", category="Guides", cheat_sheet=None)
 
     assert read_pages(tmp_path)[1] == []
 
@@ -117,6 +134,42 @@ def test_a_finding_in_the_text_counts_lines_from_the_top_of_the_file(tmp_path):
     _, [finding] = read_pages(tmp_path)
 
     assert finding.where == f"line {line}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"related": [{**RELATED, "why": "[no](/patterns/nonsense)"}]}, "related[0].why"),
+        ({"cheat_sheet": ["Words.", "[no](/patterns/nonsense)"]}, "cheat_sheet[1]"),
+    ],
+)
+def test_a_link_in_the_front_matter_that_leads_nowhere_is_named(tmp_path, changes, where):
+    write_page(tmp_path, **changes)
+
+    [finding] = read_pages(tmp_path)[1]
+
+    assert (finding.where, finding.message) == (where, "link /patterns/nonsense: there is no pattern nonsense")
+
+
+def test_a_link_to_a_place_in_another_page_that_is_not_there_is_named(tmp_path):
+    write_page(tmp_path, body("[a](/patterns/timeouts#nowhere) [b](/patterns/timeouts#how-it-works)"))
+    write_page(tmp_path, slug="timeouts")
+
+    [finding] = read_pages(tmp_path)[1]
+
+    assert (finding.file, finding.message) == (
+        "bulkhead.md",
+        "link /patterns/timeouts#nowhere leads nowhere in that page",
+    )
+
+
+def test_a_diagram_without_its_alternative_is_named(tmp_path):
+    write_diagram(tmp_path, "boxes", SVG.replace("<desc>One beside another.</desc>", ""))
+    write_page(tmp_path, body("::: diagram boxes\n:::"))
+
+    [finding] = read_pages(tmp_path)[1]
+
+    assert "diagram boxes has no <desc>" in str(finding)
 
 
 def test_a_slug_in_two_files_is_named(tmp_path):

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from django.urls import resolve
 
-from patterns.markup import Rendered, inline, render
+from patterns.markup import OTHER_ROOMS, Rendered, astray, inline, inline_problems, render
 from tests.patterns.pages import SVG
 
 
@@ -81,6 +82,39 @@ def test_a_link_within_the_house_stays_a_link(link):
 
     assert f'href="{link}"' in page.parts[0]["html"]
     assert page.problems == []
+
+
+def test_the_other_rooms_a_text_may_lead_to_are_there():
+    assert all(resolve(address) for address in OTHER_ROOMS)
+    assert rendered("[Practise](/practice/?pattern=saga)").problems == []
+
+
+def test_a_link_to_a_place_in_another_page_is_followed():
+    page = rendered("[Words](/patterns/circuit-breaker/#here) and\n[more](/patterns/circuit-breaker#sources)")
+
+    assert list(astray(page, {"circuit-breaker": page.ids})) == [
+        ("line 1", "link /patterns/circuit-breaker#here leads nowhere in that page")
+    ]
+    assert list(astray(page, {"circuit-breaker": {"here", "sources"}})) == []
+
+
+def test_a_heading_leaves_the_places_of_every_page_to_the_template():
+    assert '<h2 id="sources-more">' in html_of("## Sources")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("see [it](/patterns/nonsense)", "there is no pattern nonsense"),
+        ("see [it](/sandboxes/circuit-breaker/?nonsense=1)", "nonsense is not a parameter"),
+        ("<iframe></iframe>", "<iframe> is not allowed"),
+    ],
+)
+def test_a_line_is_checked_as_the_body_is(line, words):
+    [problem] = inline_problems(line, ["saga"])
+
+    assert words in problem
+    assert inline_problems("see [it](/patterns/saga)", ["saga"]) == []
 
 
 def test_a_link_to_a_planned_page_is_plain_words_until_it_is_written():

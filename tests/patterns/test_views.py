@@ -51,7 +51,7 @@ def test_the_library_lists_what_is_written(client, page):
     assert f'<a href="{page.get_absolute_url()}">Bulkhead</a>' in text
     assert "Keep a leak in one room." in text
     assert "1 of 44 planned pages is written." in text
-    assert "Coordination" not in text
+    assert "Let many machines agree" not in text
 
 
 def test_an_empty_library_says_what_to_do(client):
@@ -73,6 +73,29 @@ def test_a_page_shows_all_its_parts(client, page):
     assert "1 November 2026" in text
     assert "Timeouts and deadlines <span" in text
     assert f"{reverse('practice')}?pattern=bulkhead" in text
+
+
+def test_a_guide_stands_on_its_shelf_and_shows_what_it_has(client, tmp_path):
+    table = "| need | pattern |\n|---|---|\n| speed | [Bulkhead](/patterns/bulkhead) |"
+    write_page(
+        tmp_path,
+        f"## Which one\n\n{table}",
+        slug="guide-choosing",
+        title="Choosing",
+        category="Guides",
+        cheat_sheet=None,
+    )
+    save_pages(read_pages(tmp_path)[0])
+
+    library = text_of(client.get("/patterns/"))
+    text = text_of(client.get("/patterns/guide-choosing/"))
+
+    assert '<a href="/patterns/guide-choosing/">Choosing</a>' in library
+    assert "Pages that compare patterns and help to choose." in library
+    assert '<div class="table-scroll"' in text
+    assert "cheat-sheet" not in text
+    assert "practise" not in text
+    assert "Design highly available" in text
 
 
 def test_the_sandbox_opens_without_scripts_and_comes_by_htmx_with_them(client, page):

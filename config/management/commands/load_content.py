@@ -35,7 +35,9 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--check", action="store_true", help="name the mistakes, load nothing")
+        parser.add_argument(
+            "--check", action="store_true", help="name the mistakes, also those of writing; load nothing"
+        )
 
     def handle(self, *args: Any, check: bool = False, **options: Any) -> None:
         fingerprint = fingerprint_of(PAGES, BANK)
@@ -43,6 +45,10 @@ class Command(BaseCommand):
             self.stdout.write(f"Content is unchanged: {Pattern.objects.count()} pages.")
             return
         pages, questions, findings = read_all(PAGES, BANK)
+        if check:
+            from patterns.checks import check_writing
+
+            findings += check_writing(PAGES)
         if findings:
             self._refuse([str(finding) for finding in findings])
         if check:
