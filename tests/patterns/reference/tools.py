@@ -39,7 +39,11 @@ def together(*works: Callable[[], T]) -> list[T]:
 def meet(client: Any, event: str, parties: int) -> None:
     """From now on, whoever gets to `event` waits until `parties` are there."""
     barrier = Barrier(parties, timeout=PATIENCE_S)
-    client.meta.events.register(event, lambda **_: barrier.wait() and None, unique_id=f"meet-{event}")
+
+    def wait(**_: Any) -> None:
+        barrier.wait()
+
+    client.meta.events.register(event, wait, unique_id=f"meet-{event}")
 
 
 def apart(client: Any, event: str) -> None:
