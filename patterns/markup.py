@@ -3,6 +3,7 @@
 A part is one of
     {"kind": "html", "html": ...}
     {"kind": "diagram", "svg": ..., "title": ..., "html": caption}
+    {"kind": "code", "code": ..., "file": path in the project, "html": caption}
     {"kind": "sandbox", "number": ..., "slug": ..., "query": ..., "title": ...,
      "html": what to predict, "after": what the run shows}
 Sandboxes stand apart because the template adds to them what belongs to one request: addresses and the nonce.
@@ -25,6 +26,7 @@ from mdit_py_plugins.container import container_plugin
 
 from patterns.catalogue import TITLES
 from patterns.diagrams import diagram
+from patterns.fragments import NoFragment, fragment
 from patterns.gloss import WITHOUT_MARKS, Term, mark, unmarked
 from patterns.sandbox_links import sandbox_link
 
@@ -63,7 +65,7 @@ PLACES_OF_EVERY_PAGE = frozenset({"related", "cheat-sheet", "practise", "sources
 OTHER_ROOMS = frozenset(
     {"/", "/practice/", "/exams/", "/progress/", "/patterns/", "/sandboxes/", "/patterns/map/", "/glossary/"}
 )
-STANDING_ALONE = ("diagram", "sandbox")
+STANDING_ALONE = ("diagram", "code", "sandbox")
 DIRECTIVES = (*STANDING_ALONE, "aside", "answer")
 RAW_TAG = re.compile(r"<\s*([a-zA-Z][\w-]*)")
 
@@ -146,7 +148,7 @@ def _sanitised(html: str) -> str:
 
 
 def _blocks(tokens: list[Token]) -> Iterator[tuple[str, list[Token]]]:
-    """The body cut at its diagrams and sandboxes: ("html", tokens), ("diagram", tokens with the container's) ..."""
+    """The body cut at what stands alone: ("html", tokens), ("diagram", tokens with the container's) ..."""
     block: list[Token] = []
     name = "html"
     for token in tokens:
@@ -169,6 +171,8 @@ def _part(name: str, block: list[Token], line: str, read_diagram: Callable[[str]
     argument = block[0].info.strip().partition(" ")[2].strip()
     if name == "diagram":
         return _diagram_part(argument, _html(block[1:-1]), line, read_diagram, page)
+    if name == "code":
+        return _code_part(argument, _html(block[1:-1]), line, page)
     return _sandbox_part(argument, block[1:-1], line, page)
 
 
@@ -187,6 +191,20 @@ def _diagram_part(
     drawing = diagram(source, f"d{number}-")
     page.problems += [(line, f"diagram {name} {problem}") for problem in drawing.problems]
     return {"kind": "diagram", "svg": drawing.svg, "title": drawing.title, "html": caption}
+
+
+def _code_part(reference: str, caption: str, line: str, page: Rendered) -> Part:
+    try:
+        code = fragment(reference)
+    except NoFragment as missing:
+        page.problems.append((line, f"code {reference}: {missing}"))
+        return {"kind": "html", "html": caption}
+    return {
+        "kind": "code",
+        "code": code,
+        "file": f"patterns/reference/{reference.partition('#')[0]}",
+        "html": caption,
+    }
 
 
 def _sandbox_part(reference: str, tokens: list[Token], line: str, page: Rendered) -> Part:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.urls import resolve
 
+from patterns.fragments import fragment
 from patterns.markup import OTHER_ROOMS, Rendered, astray, inline, inline_problems, render
 from tests.patterns.pages import SVG
 
@@ -181,6 +182,64 @@ def test_a_sandbox_stands_apart_with_its_settings():
 )
 def test_a_sandbox_that_cannot_be_opened_is_named(reference, words):
     [(where, message)] = rendered(f"Words.\n\n::: sandbox {reference}\n:::").problems
+
+    assert where == "line 3"
+    assert words in message
+
+
+@pytest.fixture
+def reference(tmp_path, monkeypatch):
+    """A folder of reference code with one file, in place of the real one."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "buy.py").write_text(
+        "import shop\n\n# [all]\ndef buy():\n    # [heart]\n    if 1 < 2:\n        pay()\n    # [/heart]\n# [/all]\n"
+    )
+    (tmp_path / "shop" / "saga.json").write_text(
+        '{\n  "States": {\n    "Pay": {\n      "Type": "Task"\n    },\n'
+        '    "Ship": {\n      "Type": "Task"\n    }\n  }\n}\n'
+    )
+    (tmp_path.parent / "secret.py").write_text("# [all]\nsecret\n# [/all]\n")
+    monkeypatch.setattr(fragment, "__defaults__", (tmp_path,))
+
+
+@pytest.mark.usefixtures("reference")
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("shop/buy.py#all", "def buy():\n    if 1 < 2:\n        pay()\n"),
+        ("shop/buy.py#heart", "if 1 < 2:\n    pay()\n"),
+        ("shop/saga.json#Pay", '"Pay": {\n  "Type": "Task"\n}\n'),
+        ("shop/saga.json#Ship", '"Ship": {\n  "Type": "Task"\n}\n'),
+    ],
+)
+def test_code_is_the_part_of_a_reference_file_between_its_marks(name, code):
+    page = rendered(f"::: code {name}\nIt *pays*.\n:::")
+
+    assert page.parts == [
+        {
+            "kind": "code",
+            "code": code,
+            "file": f"patterns/reference/{name.partition('#')[0]}",
+            "html": "<p>It <em>pays</em>.</p>\n",
+        }
+    ]
+    assert page.problems == []
+
+
+@pytest.mark.usefixtures("reference")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("shop/sell.py#all", "file shop/sell.py is not in patterns/reference"),
+        ("../secret.py#all", "file ../secret.py is not in patterns/reference"),
+        ("", "file without a name is not in patterns/reference"),
+        ("shop/buy.py#tail", "marker tail is not in patterns/reference/shop/buy.py"),
+        ("shop/buy.py", "marker without a name is not in patterns/reference/shop/buy.py"),
+        ("shop/saga.json#Fly", "marker Fly is not in patterns/reference/shop/saga.json"),
+    ],
+)
+def test_code_that_is_not_there_is_named_with_its_file_and_marker(name, words):
+    [(where, message)] = rendered(f"Words.\n\n::: code {name}\n:::").problems
 
     assert where == "line 3"
     assert words in message

@@ -74,7 +74,7 @@ def answered(learner: User, pattern: str) -> None:
 
 def text_of(response: Any) -> str:
     assert response.status_code == 200
-    return response.content.decode()
+    return str(response.content, "utf-8")
 
 
 def test_marking_a_page_makes_a_guest_who_keeps_it(client):
