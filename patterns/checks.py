@@ -20,6 +20,7 @@ FEWEST_WORDS_OF_A_REPEAT = 12
 MOST_LINES_OF_A_CHEAT_SHEET = 9
 FEWEST_PROMPTS = 2
 MOST_TERMS = 5
+WITHOUT_A_FIRST_NAME = ("Elastic Load Balancing",)
 # What a reader may leave folded away, or does rather than reads, makes no page longer.
 NOT_COUNTED = ("answer", "sandbox")
 
@@ -47,7 +48,7 @@ def _text(draft: Draft) -> _Text:
 
 
 def _of_one_page(text: _Text) -> Iterator[Finding]:
-    rules = (_long_sentences, _length, _diagrams, _prompts, _cheat_sheet, _neighbours, _definitions)
+    rules = (_long_sentences, _length, _diagrams, _prompts, _cheat_sheet, _neighbours, _definitions, _services)
     for where, message in chain.from_iterable(rule(text) for rule in rules):
         yield Finding(text.file, where, message)
 
@@ -125,6 +126,13 @@ def _definitions(text: _Text) -> Problems:
         found = list(sentences(Paragraph(0, term.definition)))
         if len(found) != 1 or not term.definition.endswith("."):
             yield f"terms[{index}].definition", "is not one sentence with a full stop"
+
+
+def _services(text: _Text) -> Problems:
+    """Services are gathered by name, so one name each: AWS's own, in full."""
+    for index, service in enumerate(text.front.services):
+        if not service.startswith(("Amazon ", "AWS ")) and service not in WITHOUT_A_FIRST_NAME:
+            yield f"services[{index}]", f"is {service}; begin with Amazon or AWS as its own pages do"
 
 
 def _repeats(texts: Sequence[_Text]) -> Iterator[Finding]:

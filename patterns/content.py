@@ -24,6 +24,9 @@ from patterns.sandbox_links import sandbox_link
 
 FOLDER = Path(__file__).parent / "content"
 
+# The compiled loader reads all pages in a tenth of the time, where PyYAML came with it.
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 SECTIONS = (
     "The problem",
     "How it works",
@@ -242,7 +245,7 @@ def _read(path: Path) -> tuple[Draft | None, list[Finding]]:
     if not found:
         return None, [Finding(path.name, "line 1", "has no front matter; start with --- and end it with ---")]
     try:
-        values = yaml.safe_load(found[1])
+        values = yaml.load(found[1], YAML_LOADER)  # noqa: S506 - both are safe loaders
         front = FrontMatter.model_validate(values if isinstance(values, dict) else {})
     except yaml.YAMLError as error:
         return None, [Finding(path.name, _yaml_line(error), f"front matter is not YAML: {_yaml_problem(error)}")]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from markdown_it.token import Token
 
@@ -15,6 +15,9 @@ MARKED = re.compile(f"{OPEN}([a-z0-9-]+){MIDDLE}([^{OPEN}{CLOSE}]*){CLOSE}")
 WITHOUT_MARKS = dict.fromkeys(map(ord, (OPEN, MIDDLE, CLOSE)))
 # Where a word stays as it is: a link must not stand in a link, and what is folded away is not met first.
 NOT_IN = ("container_answer", "container_sandbox", "container_diagram", "heading", "table")
+
+
+WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True)
@@ -29,23 +32,15 @@ class Term:
     title: str
 
 
+Names = Mapping[str, Sequence[tuple[re.Pattern[str], Term]]]
+
+
 def mark(tokens: list[Token], terms: Sequence[Term]) -> list[Term]:
     """Marks the first use of each of `terms` in the running text of `tokens`; those found, in the order of the text."""
-    named = [(name, term) for term in terms for name in (term.term, *term.also)]
-    if not named:
-        return []
-    pattern = _pattern(tuple(name for name, _ in named))
+    names = _names(tuple(terms))
     found: list[Term] = []
-
-    def replace(match: re.Match[str]) -> str:
-        _, term = named[int(str(match.lastgroup)[1:])]
-        if term in found:
-            return match[0]
-        found.append(term)
-        return f"{OPEN}{term.slug}{MIDDLE}{match[0]}{CLOSE}"
-
     for text in _running_text(tokens):
-        text.content = pattern.sub(replace, text.content)
+        text.content = "".join(_marked(text.content, names, found))
     return found
 
 
@@ -55,16 +50,48 @@ def unmarked(html: str) -> str:
     return MARKED.sub(link, html).translate(WITHOUT_MARKS)
 
 
+def _marked(text: str, names: Names, found: list[Term]) -> Iterator[str]:
+    """The pieces of `text`, with the marks between them."""
+    end = 0
+    for word in WORD.finditer(text):
+        if word.start() >= end and (use := _use_at(text, word, names)):
+            use_end, term = use
+            if term not in found:
+                found.append(term)
+                yield f"{text[end : word.start()]}{OPEN}{term.slug}{MIDDLE}{text[word.start() : use_end]}{CLOSE}"
+            else:
+                yield text[end:use_end]
+            end = use_end
+    yield text[end:]
+
+
+def _use_at(text: str, word: re.Match[str], names: Names) -> tuple[int, Term] | None:
+    """Where the longest name that begins with this word ends, and its term."""
+    beginning = word[0].casefold()
+    # The word itself may be in several.
+    keys = (beginning, beginning.removesuffix("s"), beginning.removesuffix("es"))
+    candidates = [name for key in dict.fromkeys(keys) for name in names.get(key, ())]
+    uses = [(use.end(), term) for pattern, term in candidates if (use := pattern.match(text, word.start()))]
+    return max(uses, key=lambda use: use[0], default=None)
+
+
 @lru_cache
-def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
-    """Any of the names as whole words, longest first, in one or several; one in capitals only in capitals."""
-    longest_first = sorted(range(len(names)), key=lambda place: -len(names[place]))
-    alternatives = "|".join(f"(?P<n{place}>{_as_written(names[place])})" for place in longest_first)
-    return re.compile(rf"(?<![\w-])(?:{alternatives})(?:e?s)?(?![\w-])")
+def _names(terms: tuple[Term, ...]) -> Names:
+    """Every name of the terms, under its first word."""
+    names: dict[str, list[tuple[re.Pattern[str], Term]]] = {}
+    for term in terms:
+        for name in (term.term, *term.also):
+            first = WORD.search(name)
+            if first:
+                names.setdefault(first[0].casefold(), []).append((_pattern(name), term))
+    return names
 
 
-def _as_written(name: str) -> str:
-    return re.escape(name) if name.isupper() else f"(?i:{re.escape(name)})"
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    """A name as whole words, one or several of it; one in capitals only in capitals."""
+    flags = 0 if name.isupper() else re.IGNORECASE
+    return re.compile(rf"(?<![\w-]){re.escape(name)}(?:e?s)?(?![\w-])", flags)
 
 
 def _running_text(tokens: list[Token]) -> Iterator[Token]:

@@ -139,6 +139,12 @@ def test_a_long_cheat_sheet_is_named(tmp_path):
     assert told(tmp_path) == [("cheat_sheet", "has 10 lines; use at most 9")]
 
 
+def test_a_service_under_half_a_name_is_named(tmp_path):
+    write_well(tmp_path, services=["AWS Lambda", "DynamoDB", "Elastic Load Balancing"])
+
+    assert told(tmp_path) == [("services[1]", "is DynamoDB; begin with Amazon or AWS as its own pages do")]
+
+
 @pytest.mark.parametrize(
     ("related", "message"),
     [

@@ -35,6 +35,7 @@ def glossed(text: str) -> tuple[list[tuple[str, str]], list[str]]:
         ("- one\n- a *key*", [("key", "key")]),
         ("> a key", [("key", "key")]),
         ("::: aside\nA key.\n:::", [("key", "key")]),
+        ("A hot-key is no key to hot keys.", [("key", "key"), ("hot-key", "hot keys")]),
         ("A DLQ, not a dlq.", [("dlq", "DLQ")]),
         ("dlq", []),
         ("A monkey, a keyboard, a key-value store.", []),
