@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from quizzes import attempts
+from quizzes import attempts, reviews
 from quizzes.models import (
     Answer,
     Attempt,
@@ -24,7 +24,6 @@ from quizzes.models import (
 )
 from quizzes.practice import standing
 
-CARD_FIELDS = ("stability", "difficulty", "reviews", "lapses", "last_review_at", "due_at")
 SETTINGS_FIELDS = ("exam_date", "desired_retention", "new_per_day", "reviews_per_day")
 
 
@@ -38,7 +37,7 @@ def export(user: User) -> dict[str, Any]:
         "exams": [_attempt(attempt) for attempt in taken],
         "marks": list(_rows(Mark, user, "question", "flagged", "note", "changed_at")),
         "reports": list(_rows(Report, user, "question", "kind", "text", "created_at", "resolved_at", "reply")),
-        "reviews": list(_rows(ReviewCard, user, "question", *CARD_FIELDS)),
+        "reviews": list(_rows(ReviewCard, user, "question", *reviews.CARD_FIELDS)),
         "study_settings": next(_rows(StudySettings, user, *SETTINGS_FIELDS), None),
     }
 
@@ -62,6 +61,7 @@ def merge(guest: User, user: User) -> None:
     Report.objects.filter(learner=guest).update(learner=user)
     _merge_marks(guest, user)
     _merge_settings(guest, user)
+    reviews.merge(guest, user)
 
 
 def empty_handed(learners: QuerySet[User]) -> QuerySet[User]:

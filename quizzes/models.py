@@ -111,7 +111,7 @@ class QuestionPattern(models.Model):
 
 
 class PracticeSession(models.Model):
-    """A row of questions a learner set out to answer. `pattern` is their pattern if they share one; `name` says more."""
+    """A row of questions a learner set out to answer. `pattern` is the one they share, if any; `name` says more."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     learner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="practice_sessions")

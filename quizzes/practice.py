@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from quizzes.models import Answer, AttemptItem, Certainty, OptionRow, PracticeSession, Question
+from quizzes.reviews import rate_answers
 
 LETTERS = "ABCDEF"
 T = TypeVar("T", int, str)
@@ -136,7 +137,7 @@ def record(session: PracticeSession, question: Question, chosen: Collection[int]
         kept = Answer.objects.filter(session=session, question=question).first()
         if kept:
             return kept
-        return Answer.objects.create(
+        answer = Answer.objects.create(
             session=session,
             learner=learner,
             question=question,
@@ -146,6 +147,8 @@ def record(session: PracticeSession, question: Question, chosen: Collection[int]
             correct=is_right(question.keys, chosen),
             first_exposure=not Answer.objects.filter(learner=learner, question=question).exists(),
         )
+        rate_answers([answer])
+        return answer
 
 
 def standing(session: PracticeSession) -> Standing:
