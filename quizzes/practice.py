@@ -73,7 +73,9 @@ def offered(pattern: str = "") -> QuerySet[Question]:
     return questions.filter(patterns__pattern=pattern) if pattern else questions
 
 
-def start(learner: User, questions: QuerySet[Question], most: int, pattern: str = "") -> PracticeSession:
+def start(
+    learner: User, questions: QuerySet[Question], most: int, pattern: str = "", name: str = ""
+) -> PracticeSession:
     """Save and return a session of up to `most` of these questions.
 
     Never answered ones first, then those last answered wrongly, then the rest, longest ago first; what a running exam
@@ -86,7 +88,9 @@ def start(learner: User, questions: QuerySet[Question], most: int, pattern: str 
         AttemptItem.objects.filter(attempt__learner=learner, attempt__closed_at=None).values_list("question", flat=True)
     )
     wanted = sorted(by_need(ids, latest), key=lambda id: id in in_exam)
-    return PracticeSession.objects.create(id=session_id, learner=learner, pattern=pattern, question_ids=wanted[:most])
+    return PracticeSession.objects.create(
+        id=session_id, learner=learner, pattern=pattern, name=name, question_ids=wanted[:most]
+    )
 
 
 def by_need(ids: Iterable[str], latest: dict[str, Answer]) -> list[str]:
