@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from quizzes import exam_views, views
+from quizzes import exam_views, study_views, views
 
 urlpatterns = [
     path("practice/", views.practice, name="practice"),
@@ -20,5 +20,8 @@ urlpatterns = [
     path("exams/<uuid:attempt_id>/state/", exam_views.state, name="exam_state"),
     path("exams/<uuid:attempt_id>/review/", exam_views.review, name="exam_review"),
     path("exams/<uuid:attempt_id>/submit/", exam_views.submit, name="exam_submit"),
+    path("reviews/", study_views.review, name="reviews"),
+    path("reviews/start/", study_views.start, name="reviews_start"),
+    path("reviews/settings/", study_views.study_settings, name="study_settings"),
     path("progress/", views.progress, name="progress"),
 ]

@@ -156,6 +156,14 @@ def progress(request: HttpRequest) -> HttpResponse:
     return render(request, "quizzes/progress.html", context)
 
 
+def too_many(request: HttpRequest) -> HttpResponse:
+    """What someone is told who has begun too many sessions."""
+    context = {"most": limits.MOST_STARTS, "unfinished": _unfinished(request)}
+    response = render(request, "quizzes/too_many.html", context, status=429)
+    response["Retry-After"] = str(limits.WINDOW_S)
+    return response
+
+
 def _marked(request: HtmxRequest, asked: Question, more: dict[str, Any], status: int = 200) -> HttpResponse:
     """The marks of a question: as a part of its page, or by going back to it."""
     back = request.POST.get("back", "")
@@ -240,10 +248,7 @@ def _begin(
 ) -> HttpResponse:
     """Start a session and open its first question, or say that too many have been started."""
     if not limits.may_start(request):
-        context = {"most": limits.MOST_STARTS, "unfinished": _unfinished(request)}
-        response = render(request, "quizzes/too_many.html", context, status=429)
-        response["Retry-After"] = str(limits.WINDOW_S)
-        return response
+        return too_many(request)
     session = practising.start(learner_for(request), questions, most, pattern, name)
     return redirect("practice_question", session.id, 1)
 
