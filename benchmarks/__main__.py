@@ -12,7 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks import browser, hashing, kernels, server, sweeps
+from benchmarks import browser, hashing, kernels, mastery, server, sweeps
 from sandboxes.simulations import catalogue
 from tests import house
 
@@ -40,6 +40,7 @@ def main() -> None:
         finally:
             running.stop()
     sweeps.bench()
+    mastery.bench()
 
 
 def bench_kernel(slug: str) -> None:

@@ -15,10 +15,9 @@ from quizzes import agenda, reviews
 from quizzes.choosing import Choice, matching
 from quizzes.exam_guide import DOMAINS
 from quizzes.mastery import ENOUGH, Mastery
-from quizzes.models import Answer, Attempt, Certainty
+from quizzes.models import Attempt
 
 MOST = 4
-SURE_AND_WRONG_DAYS = 30
 EXAM_EVERY = timedelta(days=14)
 
 
@@ -34,7 +33,7 @@ class Step:
 def next_steps(learner: User, mastery: Mastery, now: datetime | None = None) -> list[Step]:
     """The most useful things first, `MOST` at most."""
     now = now or timezone.now()
-    steps = [*_reviews(learner, now), *_sure_and_wrong(learner, now), *_costliest_domain(mastery)]
+    steps = [*_reviews(learner, now), *_sure_and_wrong(learner), *_costliest_domain(mastery)]
     steps += [*_thinnest_domain(mastery), *_guessed(learner), *_exam(learner, mastery, now)]
     return steps[:MOST]
 
@@ -49,20 +48,12 @@ def _reviews(learner: User, now: datetime) -> Iterator[Step]:
         )
 
 
-def _sure_and_wrong(learner: User, now: datetime) -> Iterator[Step]:
-    """A belief that is wrong does more harm than a gap one knows of."""
-    since = now - timedelta(days=SURE_AND_WRONG_DAYS)
-    wrong = matching(learner, Choice(history="wrong")).filter(
-        pk__in=Answer.objects.filter(
-            learner=learner, certainty=Certainty.SURE, correct=False, answered_at__gte=since
-        ).values("question")
-    )
-    if count := wrong.count():
+def _sure_and_wrong(learner: User) -> Iterator[Step]:
+    if count := matching(learner, Choice(history="misjudged")).count():
         yield Step(
             f"Go over {_questions(count)} you were sure of and had wrong",
-            f"In the last {SURE_AND_WRONG_DAYS} days, and not put right since. "
             "What one is wrongly sure of, one does not look up.",
-            _practice(history="wrong"),
+            _practice(history="misjudged"),
         )
 
 
@@ -95,8 +86,8 @@ def _thinnest_domain(mastery: Mastery) -> Iterator[Step]:
         answers = mastery.per_domain[domain.number].first
         yield Step(
             f"A first look at {domain.title}",
-            f"It is {domain.share_percent} % of the exam, and {answers or 'no'} first answer{'' if answers == 1 else 's'} "
-            f"say{'s' if answers == 1 else ''} too little: {ENOUGH} give a range.",
+            f"It is {domain.share_percent} % of the exam, and there are {answers} first answers on it: "
+            f"a range takes {ENOUGH}.",
             _practice(domain=domain.number, history="unseen"),
         )
 

@@ -95,6 +95,16 @@ class Cell:
         return TASKS[self.task]
 
     @property
+    def verdict_words(self) -> str:
+        """For those who do not see the mark."""
+        return {
+            "above": "right; its interval lies above the pass mark",
+            "below": "right; its interval lies below the pass mark",
+            "across": "right; its interval lies on both sides of the pass mark",
+            "few": "right; not enough evidence",
+        }[self.tally.verdict]
+
+    @property
     def is_stale(self) -> bool:
         return self.days_ago is not None and self.days_ago > STALE.days
 
@@ -218,9 +228,9 @@ def calibration(learner: User | None) -> list[Calibration]:
         )
         .order_by()
     )
-    found = {row.pop("certainty"): row for row in counted} if learner else {}
-    nothing = dict.fromkeys(("first", "first_right", "later", "later_right"), 0)
-    return [Calibration(certainty, **found.get(certainty, nothing)) for certainty in Certainty]
+    names = ("first", "first_right", "later", "later_right")
+    found = {row[0]: row[1:] for row in counted.values_list("certainty", *names)} if learner else {}
+    return [Calibration(certainty, *found.get(certainty, (0, 0, 0, 0))) for certainty in Certainty]
 
 
 def weighed_interval(shares: Iterable[tuple[float, int, int]]) -> tuple[float, float]:
@@ -246,7 +256,7 @@ def _per_question(learner: User) -> dict[str, Tally]:
     rights = {f"{kind}_right": Count("id", filter=of_kind & Q(correct=True)) for kind, of_kind in kinds.items()}
     answers = Answer.objects.filter(learner=learner, review__isnull=False)
     rows = answers.values("question").annotate(**counts, **rights, last_at=Max("answered_at")).order_by()
-    return {row.pop("question"): Tally(**row) for row in rows}
+    return {row[0]: Tally(*row[1:]) for row in rows.values_list("question", *COUNTS, "last_at")}
 
 
 def _days_ago(tally: Tally, now: datetime) -> int | None:

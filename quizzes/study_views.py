@@ -1,4 +1,4 @@
-"""Reviews: what is due, what is to come, how well it goes, and how the learner wants to study."""
+"""Reviews, how the learner wants to study, and what all answers show together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import User
 from accounts.services import current_learner, learner_for
-from quizzes import agenda, attempts, limits, reviews
+from quizzes import advice, agenda, attempts, limits, reviews
+from quizzes import mastery as mastering
+from quizzes.exams import SCALE_PASS
 from quizzes.forms import StudyForm
 from quizzes.models import Attempt, StudySettings
 from quizzes.views import too_many
@@ -71,6 +73,27 @@ def study_settings(request: HttpRequest) -> HttpResponse:
         _save(learner_for(request), form)
         return redirect("reviews")
     return render(request, "quizzes/study_settings.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@never_cache
+@require_safe
+def mastery(request: HttpRequest) -> HttpResponse:
+    """What all answers show: readiness, what to do next, each pattern and task, and how well certainty fits."""
+    learner = current_learner(request)
+    if learner:
+        attempts.close_overdue(Attempt.objects.filter(learner=learner))
+    told = mastering.of(learner)
+    context = {
+        "mastery": told,
+        "readiness": told.readiness,
+        "steps": advice.next_steps(learner, told) if learner else [],
+        "enough": mastering.ENOUGH,
+        "stale_days": mastering.STALE.days,
+        "pass_percent": 100 * mastering.PASS_SHARE,
+        "scale_pass": SCALE_PASS,
+        "any_calibrated": any(row.first or row.later for row in told.calibration),
+    }
+    return render(request, "quizzes/mastery.html", context)
 
 
 def _save(learner: User, form: StudyForm) -> None:

@@ -23,5 +23,6 @@ urlpatterns = [
     path("reviews/", study_views.review, name="reviews"),
     path("reviews/start/", study_views.start, name="reviews_start"),
     path("reviews/settings/", study_views.study_settings, name="study_settings"),
+    path("progress/mastery/", study_views.mastery, name="mastery"),
     path("progress/", views.progress, name="progress"),
 ]
