@@ -1,26 +1,26 @@
 """What all answers of a learner show: by pattern and task, by how sure they were, and for the exam as a whole.
 
 Readiness is the mean of the four domains' shares right, weighed by the exam guide's shares of the domains. It rests on
-first exposures alone. Its interval combines the domains' Wilson intervals (l, u) around their shares p with the weights
-w by recovering variances: from the mean less sqrt(sum of w^2 (p - l)^2) to the mean plus sqrt(sum of w^2 (u - p)^2).
-Source: Zou, Huang and Zhang, A note on confidence interval estimation for a linear function of binomial proportions,
-Computational Statistics & Data Analysis 53 (2009), 1080-1085.
+first exposures alone. Its interval is Wilson's for that mean and an effective number of answers: as many as would give
+a plain share the variance of the weighed mean, with each domain's share drawn towards a half as Agresti and Coull do.
+Sources: Franco, Little, Louis and Slud, Comparative study of confidence intervals for proportions in complex sample
+surveys, Journal of Survey Statistics and Methodology 7 (2019), 334-364; Agresti and Coull, Approximate is better than
+"exact" for interval estimation of binomial proportions, The American Statistician 52 (1998), 119-126.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import sqrt
 
 from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from accounts.models import User
 from patterns.catalogue import TASKS, TITLES
-from quizzes.evidence import wilson
+from quizzes.evidence import Z_95, wilson
 from quizzes.exam_guide import DOMAINS, Domain, domain_of
 from quizzes.exams import SCALE_HIGH, SCALE_LOW, SCALE_PASS
 from quizzes.models import Answer, Certainty, Question, QuestionPattern
@@ -233,16 +233,14 @@ def calibration(learner: User | None) -> list[Calibration]:
     return [Calibration(certainty, *found.get(certainty, (0, 0, 0, 0))) for certainty in Certainty]
 
 
-def weighed_interval(shares: Iterable[tuple[float, int, int]]) -> tuple[float, float]:
-    """The 95 % interval of a weighed sum of shares, as fractions, from (weight, right, answered) of each."""
-    middle = below = above = 0.0
-    for weight, right, answered in shares:
-        share = right / answered
-        low, high = wilson(right, answered)
-        middle += weight * share
-        below += (weight * (share - low)) ** 2
-        above += (weight * (high - share)) ** 2
-    return max(0.0, middle - sqrt(below)), min(1.0, middle + sqrt(above))
+def weighed_interval(shares: Sequence[tuple[float, int, int]]) -> tuple[float, float]:
+    """The 95 % interval of a weighed mean of shares, as fractions, from (weight, right, answered); weights add to 1."""
+    drawn = [(weight, (right + Z_95**2 / 2) / (answered + Z_95**2), answered) for weight, right, answered in shares]
+    middle = sum(weight * share for weight, share, _ in drawn)
+    variance = sum(weight**2 * share * (1 - share) / answered for weight, share, answered in drawn)
+    effective = middle * (1 - middle) / variance
+    mean = sum(weight * right / answered for weight, right, answered in shares)
+    return wilson(min(1.0, mean) * effective, effective)
 
 
 def _per_question(learner: User) -> dict[str, Tally]:
