@@ -116,6 +116,11 @@ def today_of(learner: User, settings: StudySettings, now: datetime | None = None
     )
 
 
+def due_count(learner: User) -> int:
+    """How many cards are due by the end of today, whatever the limits."""
+    return _due(learner, timezone.now()).count()
+
+
 def start(learner: User, today: Today, short: bool, now: datetime | None = None) -> PracticeSession | None:
     """A session of what is due, least surely remembered first, then of new questions; None if nothing is left."""
     now = now or timezone.now()

@@ -20,7 +20,7 @@ from django_htmx.middleware import HtmxDetails
 from accounts.models import User
 from accounts.services import current_learner, learner_for
 from patterns.catalogue import TITLES
-from quizzes import attempts, choosing, evidence, limits, marks
+from quizzes import agenda, attempts, choosing, evidence, limits, marks
 from quizzes import practice as practising
 from quizzes.choosing import Choice
 from quizzes.forms import AnswerForm, ChooseForm, ReportForm
@@ -51,7 +51,8 @@ def practice(request: HtmxRequest) -> HttpResponse:
     context["posted"] = posted
     if request.htmx and not posted:
         return render(request, "quizzes/practice.html#matching", context)
-    context["unfinished"] = _unfinished(request)
+    learner = current_learner(request)
+    context |= {"unfinished": _unfinished(request), "due": agenda.due_count(learner) if learner else 0}
     refused = posted and any_offered
     return render(request, "quizzes/practice.html", context, status=422 if refused else 200)
 
