@@ -17,7 +17,7 @@ from benchmarks.targets import judged, percentile
 from tests import house
 
 ASKED = 60
-PAGES = {"Mastery": "/progress/mastery/", "Progress": "/progress/", "Reviews": "/reviews/"}
+PAGES = {"Mastery": "/progress/mastery/", "Progress": "/progress/", "Reviews": "/progress/reviews/"}
 TARGET_MS = 150
 
 

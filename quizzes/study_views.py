@@ -91,6 +91,7 @@ def mastery(request: HttpRequest) -> HttpResponse:
         "stale_days": mastering.STALE.days,
         "pass_percent": 100 * mastering.PASS_SHARE,
         "scale_pass": SCALE_PASS,
+        "curve": all(row.interval_percent for row in told.calibration),
         "any_calibrated": any(row.first or row.later for row in told.calibration),
     }
     return render(request, "quizzes/mastery.html", context)

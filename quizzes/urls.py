@@ -20,9 +20,9 @@ urlpatterns = [
     path("exams/<uuid:attempt_id>/state/", exam_views.state, name="exam_state"),
     path("exams/<uuid:attempt_id>/review/", exam_views.review, name="exam_review"),
     path("exams/<uuid:attempt_id>/submit/", exam_views.submit, name="exam_submit"),
-    path("reviews/", study_views.review, name="reviews"),
-    path("reviews/start/", study_views.start, name="reviews_start"),
-    path("reviews/settings/", study_views.study_settings, name="study_settings"),
+    path("progress/reviews/", study_views.review, name="reviews"),
+    path("progress/reviews/start/", study_views.start, name="reviews_start"),
+    path("progress/reviews/settings/", study_views.study_settings, name="study_settings"),
     path("progress/mastery/", study_views.mastery, name="mastery"),
     path("progress/", views.progress, name="progress"),
 ]
