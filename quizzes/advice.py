@@ -68,7 +68,7 @@ def _costliest_domain(mastery: Mastery) -> Iterator[Step]:
         cost, domain, tally = max(costs, key=lambda row: row[0])
         yield Step(
             f"New questions on {domain.title}",
-            f"You had {tally.first_right} of {tally.first} right at first sight, and it is {domain.share_percent}\N{NO-BREAK SPACE}% "
+            f"You had {tally.first_right} of {tally.first} right at first sight, and it is {domain.share_percent} % "
             f"of the exam: about {cost:.0f} of 100 points are lost there, more than in any other domain known so far.",
             _practice(domain=domain.number, history="unseen"),
         )
@@ -86,7 +86,7 @@ def _thinnest_domain(mastery: Mastery) -> Iterator[Step]:
         answers = mastery.per_domain[domain.number].first
         yield Step(
             f"A first look at {domain.title}",
-            f"It is {domain.share_percent}\N{NO-BREAK SPACE}% of the exam, and there are {answers} first answers on it: "
+            f"It is {domain.share_percent} % of the exam, and there are {answers} first answers on it: "
             f"a range takes {ENOUGH}.",
             _practice(domain=domain.number, history="unseen"),
         )

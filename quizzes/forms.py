@@ -122,7 +122,7 @@ class StudyForm(forms.Form):
         label="Of what is due, still know",
         coerce=float,
         choices=RETENTIONS,
-        help_text="More means more reviews. In the last two weeks before the exam it is 95\N{NO-BREAK SPACE}% at least.",
+        help_text="More means more reviews. In the last two weeks before the exam it is 95 % at least.",
     )
     new_per_day = forms.IntegerField(
         label="New questions a day, at most", error_messages=_whole_number("New questions a day", MOST_NEW)
