@@ -5,15 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.steps import answer
+
 pytestmark = pytest.mark.e2e
-
-
-def answer_first(page: Page, certainty: str) -> None:
-    page.locator("label.opt").first.click()
-    if page.locator("label.opt input[type=checkbox]").count():
-        page.locator("label.opt").nth(1).click()
-    page.get_by_role("button", name=certainty, exact=True).click()
-    expect(page.locator("#verdict")).to_be_visible()
 
 
 def test_what_matches_is_counted_as_it_is_chosen(page: Page):
@@ -31,7 +25,7 @@ def test_what_matches_is_counted_as_it_is_chosen(page: Page):
 def test_a_flag_by_key_and_a_note_are_found_again_in_practice_and_review(page: Page):
     page.goto("/practice/?pattern=circuit-breaker")
     page.get_by_role("button", name="Start").click()
-    answer_first(page, "Sure")
+    answer(page, "Sure")
 
     page.keyboard.press("f")
     expect(page.get_by_role("button", name="Flagged")).to_have_attribute("aria-pressed", "true")
