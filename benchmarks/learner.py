@@ -26,7 +26,7 @@ from quizzes.models import (  # noqa: E402
 )
 from quizzes.reviews import rebuild  # noqa: E402
 
-QUESTIONS, TURNS = 2_000, 10
+QUESTIONS, TURNS, IN_SESSION = 2_000, 10, 20
 OPTIONS = [OptionRow(text=f"Option {n}", correct=n == 0, reason="Because.") for n in range(4)]
 
 
@@ -34,12 +34,15 @@ OPTIONS = [OptionRow(text=f"Option {n}", correct=n == 0, reason="Because.") for 
 def main() -> None:
     learner = User.objects.create_guest()
     questions = save_questions()
-    sessions = [
-        PracticeSession(learner=learner, question_ids=[question.id for question in questions]) for _ in range(TURNS)
-    ]
-    PracticeSession.objects.bulk_create(sessions)
-    for turn, session in enumerate(sessions):
-        answers = Answer.objects.bulk_create(answer(session, turn, n, question) for n, question in enumerate(questions))
+    for turn in range(TURNS):
+        sessions = [
+            PracticeSession(learner=learner, question_ids=[question.id for question in questions[n : n + IN_SESSION]])
+            for n in range(0, QUESTIONS, IN_SESSION)
+        ]
+        PracticeSession.objects.bulk_create(sessions)
+        answers = Answer.objects.bulk_create(
+            answer(sessions[n // IN_SESSION], turn, n, question) for n, question in enumerate(questions)
+        )
         Review.objects.bulk_create(Review(answer=kept, rating=3 if kept.correct else 1) for kept in answers)
     rebuild(learner.pk, [question.id for question in questions])
     store = SessionStore()
@@ -49,7 +52,7 @@ def main() -> None:
 
 
 def save_questions() -> list[Question]:
-    """Spread over all tasks and patterns; every fifth is on a second pattern."""
+    """Spread over all patterns, each with questions for three tasks; every fifth is on a second pattern."""
     tasks, patterns = list(TASKS), list(TITLES)
     questions = [
         Question(
@@ -57,7 +60,7 @@ def save_questions() -> list[Question]:
             type=Question.Type.MULTIPLE_CHOICE,
             stem=f"Case {n}?",
             options=OPTIONS,
-            task=tasks[n % len(tasks)],
+            task=tasks[(n % len(patterns) + n // len(patterns) % 3) % len(tasks)],
             difficulty=1 + n % 3,
             level="apply",
             sources=[],

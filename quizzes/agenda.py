@@ -9,8 +9,8 @@ from itertools import pairwise
 from statistics import median
 from uuid import uuid4
 
-from django.db.models import Avg, Count, Q, QuerySet
-from django.db.models.functions import TruncDate
+from django.db.models import Avg, CharField, Count, Q, QuerySet
+from django.db.models.functions import Cast, Substr
 from django.utils import timezone
 
 from accounts.models import User
@@ -156,7 +156,7 @@ def forecast(learner: User, now: datetime | None = None, days: int = FORECAST_DA
     cards = ReviewCard.objects.filter(
         learner=learner, question__retired=False, due_at__lt=_start_of(today + timedelta(days=days))
     )
-    per_day = dict(cards.values_list(TruncDate("due_at")).annotate(Count("pk")).order_by())
+    per_day = _per_day(cards, "due_at")
     overdue = sum(count for day, count in per_day.items() if day < today)
     counts = [per_day.get(today + timedelta(days=n), 0) for n in range(days)]
     return [Day(today + timedelta(days=n), count + (overdue if n == 0 else 0)) for n, count in enumerate(counts)]
@@ -182,7 +182,7 @@ def calendar(learner: User, now: datetime | None = None, weeks: int = CALENDAR_W
     today = (now or timezone.now()).date()
     first = today - timedelta(days=today.weekday() + 7 * (weeks - 1))
     answers = Answer.objects.filter(learner=learner, answered_at__gte=_start_of(first), review__isnull=False)
-    per_day = dict(answers.values_list(TruncDate("answered_at")).annotate(Count("pk")).order_by())
+    per_day = _per_day(answers, "answered_at")
 
     def at(weekday: int, week: int) -> Day | None:
         day = first + timedelta(days=7 * week + weekday)
@@ -210,6 +210,13 @@ def _new(learner: User) -> QuerySet[Question]:
 def _in_exam(learner: User) -> QuerySet[AttemptItem, str]:
     running = AttemptItem.objects.filter(attempt__learner=learner, attempt__closed_at=None)
     return running.values_list("question", flat=True)
+
+
+def _per_day(rows: QuerySet[Answer] | QuerySet[ReviewCard], time: str) -> dict[date, int]:
+    """Rows per day of UTC. Times are text that begins with the day: SQLite would ask Python for each row's date."""
+    day = Substr(Cast(time, CharField()), 1, 10)
+    counted = rows.annotate(day=day).values_list("day").annotate(Count("pk")).order_by()
+    return {date.fromisoformat(day): count for day, count in counted}
 
 
 def _start_of(day: date) -> datetime:

@@ -13,9 +13,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import CharField, Count, Max, Q
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from accounts.models import User
@@ -46,16 +49,11 @@ class Tally:
     exam_right: int = 0
     last_at: datetime | None = None
 
-    def __add__(self, other: Tally) -> Tally:
-        counts = {name: getattr(self, name) + getattr(other, name) for name in COUNTS}
-        times = [at for at in (self.last_at, other.last_at) if at]
-        return Tally(**counts, last_at=max(times, default=None))
-
     @property
     def percent(self) -> float | None:
         return 100 * self.first_right / self.first if self.first else None
 
-    @property
+    @cached_property
     def interval_percent(self) -> tuple[float, float] | None:
         """The 95 % interval of the share right at first sight, or None where there is not enough evidence."""
         if self.first < ENOUGH:
@@ -74,6 +72,10 @@ class Tally:
         return "below" if high < 100 * PASS_SHARE else "across"
 
 
+# Text sorts as the times do, and turning two thousand of them into times would cost more than all the rest.
+TEXT_OF_LAST = Cast(Max("answered_at"), CharField())
+# Six counts and a time of one question, as SQL gives them.
+Row = tuple[Any, ...]
 COUNTS = tuple(f"{kind}{end}" for kind in KINDS for end in ("", "_right"))
 
 
@@ -196,23 +198,24 @@ class Mastery:
 def of(learner: User | None, now: datetime | None = None) -> Mastery:
     """Everything the mastery page tells. Four queries, whatever there is."""
     now = now or timezone.now()
-    tallies = _per_question(learner) if learner else {}
+    rows = _per_question(learner) if learner else {}
     patterns = defaultdict(list)
     for question, pattern in QuestionPattern.objects.values_list("question", "pattern"):
         patterns[question].append(pattern)
-    per_cell: dict[tuple[str, str], Tally] = defaultdict(Tally)
-    per_domain = {domain.number: Tally() for domain in DOMAINS}
+    per_cell: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    per_domain: dict[int, list[Row]] = {domain.number: [] for domain in DOMAINS}
     unseen = dict.fromkeys(per_domain, 0)
     for question, task, retired in Question.objects.values_list("id", "task", "retired"):
         number = domain_of(task).number
-        if question not in tallies:
+        if question not in rows:
             unseen[number] += not retired
             continue
-        per_domain[number] += tallies[question]
+        per_domain[number].append(rows[question])
         for pattern in patterns[question] or [""]:
-            per_cell[pattern, task] += tallies[question]
-    cells = [Cell(*key, tally, _days_ago(tally, now)) for key, tally in sorted(per_cell.items())]
-    return Mastery(cells, per_domain, unseen, calibration(learner))
+            per_cell[pattern, task].append(rows[question])
+    cells = [_cell(*key, _sum(found), now) for key, found in sorted(per_cell.items())]
+    domains = {number: _sum(found) for number, found in per_domain.items()}
+    return Mastery(cells, domains, unseen, calibration(learner))
 
 
 def calibration(learner: User | None) -> list[Calibration]:
@@ -243,8 +246,11 @@ def weighed_interval(shares: Sequence[tuple[float, int, int]]) -> tuple[float, f
     return wilson(min(1.0, mean) * effective, effective)
 
 
-def _per_question(learner: User) -> dict[str, Tally]:
-    """Question id -> its answers. What was only read after an exam is no evidence, so it is left out."""
+def _per_question(learner: User) -> dict[str, Row]:
+    """Question id -> its counts, in the order of COUNTS, and when it was last answered, as text.
+
+    What was only read after an exam is no evidence, so it is left out.
+    """
     kinds = {
         "first": Q(first_exposure=True),
         "review": Q(first_exposure=False, session__isnull=False),
@@ -253,9 +259,18 @@ def _per_question(learner: User) -> dict[str, Tally]:
     counts = {kind: Count("id", filter=of_kind) for kind, of_kind in kinds.items()}
     rights = {f"{kind}_right": Count("id", filter=of_kind & Q(correct=True)) for kind, of_kind in kinds.items()}
     answers = Answer.objects.filter(learner=learner, review__isnull=False)
-    rows = answers.values("question").annotate(**counts, **rights, last_at=Max("answered_at")).order_by()
-    return {row[0]: Tally(*row[1:]) for row in rows.values_list("question", *COUNTS, "last_at")}
+    rows = answers.values("question").annotate(**counts, **rights, last_at=TEXT_OF_LAST).order_by()
+    return {row[0]: row[1:] for row in rows.values_list("question", *COUNTS, "last_at")}
 
 
-def _days_ago(tally: Tally, now: datetime) -> int | None:
-    return max(0, (now - tally.last_at).days) if tally.last_at else None
+def _sum(rows: list[Row]) -> Tally:
+    """Field by field; the latest time of all."""
+    if not rows:
+        return Tally()
+    counts = dict(zip(COUNTS, map(sum, list(zip(*rows, strict=True))[:-1]), strict=True))
+    last_at = datetime.fromisoformat(max(row[-1] for row in rows))
+    return Tally(**counts, last_at=last_at if last_at.tzinfo else last_at.replace(tzinfo=UTC))
+
+
+def _cell(pattern: str, task: str, tally: Tally, now: datetime) -> Cell:
+    return Cell(pattern, task, tally, max(0, (now - tally.last_at).days) if tally.last_at else None)
