@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -33,9 +34,16 @@ class Step:
 def next_steps(learner: User, mastery: Mastery, now: datetime | None = None) -> list[Step]:
     """The most useful things first, `MOST` at most."""
     now = now or timezone.now()
-    steps = [*_reviews(learner, now), *_sure_and_wrong(learner), *_costliest_domain(mastery)]
-    steps += [*_thinnest_domain(mastery), *_guessed(learner), *_exam(learner, mastery, now)]
-    return steps[:MOST]
+    # Lazily: what does not fit is not asked of the database.
+    steps = chain(
+        _reviews(learner, now),
+        _sure_and_wrong(learner),
+        _costliest_domain(mastery),
+        _thinnest_domain(mastery),
+        _guessed(learner),
+        _exam(learner, mastery, now),
+    )
+    return list(islice(steps, MOST))
 
 
 def _reviews(learner: User, now: datetime) -> Iterator[Step]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import CharField, Count, Max, Q
 from django.db.models.functions import Cast
@@ -33,6 +34,12 @@ ENOUGH = 10
 STALE = timedelta(days=30)
 # The share right that a straight line puts at the pass mark; the exam's own table is not published.
 PASS_SHARE = (SCALE_PASS - SCALE_LOW) / (SCALE_HIGH - SCALE_LOW)
+VERDICTS = {
+    "above": "right; its interval lies above the pass mark",
+    "below": "right; its interval lies below the pass mark",
+    "across": "right; its interval lies on both sides of the pass mark",
+    "few": "right; not enough evidence",
+}
 KINDS = ("first", "review", "exam")
 
 
@@ -60,6 +67,12 @@ class Tally:
             return None
         low, high = wilson(self.first_right, self.first)
         return 100 * low, 100 * high
+
+    @property
+    def range_words(self) -> str:
+        """The interval for a table, such as "40 to 72 %"; empty for none."""
+        interval = self.interval_percent
+        return f"{interval[0]:.0f} to {interval[1]:.0f} %" if interval else ""
 
     @property
     def verdict(self) -> str:
@@ -99,12 +112,12 @@ class Cell:
     @property
     def verdict_words(self) -> str:
         """For those who do not see the mark."""
-        return {
-            "above": "right; its interval lies above the pass mark",
-            "below": "right; its interval lies below the pass mark",
-            "across": "right; its interval lies on both sides of the pass mark",
-            "few": "right; not enough evidence",
-        }[self.tally.verdict]
+        return VERDICTS[self.tally.verdict]
+
+    @property
+    def query(self) -> str:
+        """The choice of these questions, for the address of practice."""
+        return urlencode({"pattern": self.pattern, "task": self.task} if self.pattern else {"task": self.task})
 
     @property
     def is_stale(self) -> bool:
@@ -183,7 +196,7 @@ class Mastery:
     def readiness(self) -> Readiness:
         return Readiness([(domain, self.per_domain[domain.number]) for domain in DOMAINS])
 
-    @property
+    @cached_property
     def tasks(self) -> list[str]:
         return sorted({cell.task for cell in self.cells})
 

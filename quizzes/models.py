@@ -265,7 +265,10 @@ class Answer(models.Model):
                 name="one_first_exposure_per_learner_and_question",
             ),
         ]
-        indexes = [models.Index(fields=["learner", "question", "answered_at"], name="answers_of_a_learner")]
+        indexes = [
+            models.Index(fields=["learner", "question", "answered_at"], name="answers_of_a_learner"),
+            models.Index(fields=["learner", "answered_at"], name="answers_of_a_learner_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.question_id}: {'right' if self.correct else 'wrong'}"

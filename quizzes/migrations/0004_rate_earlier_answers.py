@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from django.db import migrations
+from django.db import migrations, models
 from django.db.models import F, Q
 
 from quizzes.memory import Plan, Rated, rating_of, replay
@@ -32,4 +32,9 @@ def rate(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("quizzes", "0003_learning")]
 
-    operations = [migrations.RunPython(rate, migrations.RunPython.noop)]
+    operations = [
+        migrations.AddIndex(
+            "answer", models.Index(fields=["learner", "answered_at"], name="answers_of_a_learner_by_time")
+        ),
+        migrations.RunPython(rate, migrations.RunPython.noop),
+    ]
