@@ -7,15 +7,18 @@ from typing import Any
 from django import forms
 from django.db.models import Count
 
-from patterns.catalogue import TITLES
-from quizzes.models import Certainty, Question, QuestionPattern
+from patterns.catalogue import TASKS, TITLES
+from quizzes.choosing import DEFAULT_DAYS, DIFFICULTIES, HISTORIES, Choice
+from quizzes.exam_guide import DOMAINS
+from quizzes.marks import LONGEST_TEXT
+from quizzes.models import Certainty, Question, QuestionPattern, Report
 from quizzes.practice import offered
 
 LENGTHS = (("5", "5, a short break"), ("10", "10, about a quarter of an hour"), ("20", "20, a good sitting"))
 
 
 class ChooseForm(forms.Form):
-    """What to practise: a pattern or everything, and how many questions."""
+    """What to practise: what the questions are about, how it went with them before, and how many."""
 
     pattern = forms.ChoiceField(
         label="Questions on",
@@ -23,6 +26,35 @@ class ChooseForm(forms.Form):
         error_messages={
             "invalid_choice": "There are no questions on %(value)s yet; choose a pattern from the list.",
         },
+    )
+    history = forms.ChoiceField(
+        label="Which of them", required=False, choices=[("", "All, new ones first"), *HISTORIES.items()]
+    )
+    days = forms.IntegerField(
+        label="Days, for “not seen for some days”",
+        required=False,
+        min_value=1,
+        max_value=365,
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "Days are a whole number from 1 to 365."),
+    )
+    domain = forms.TypedChoiceField(
+        label="Domain",
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[("", "All domains"), *((str(domain.number), domain.title) for domain in DOMAINS)],
+    )
+    task = forms.ChoiceField(
+        label="Task",
+        required=False,
+        choices=[("", "All tasks"), *((task, f"{task} {title}") for task, title in TASKS.items())],
+    )
+    difficulty = forms.TypedChoiceField(
+        label="Difficulty",
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[("", "Any"), *((str(number), title) for number, title in DIFFICULTIES.items())],
     )
     length = forms.ChoiceField(label="How many", choices=LENGTHS, initial="10", widget=forms.RadioSelect)
 
@@ -35,6 +67,35 @@ class ChooseForm(forms.Form):
 
     def clean_length(self) -> int:
         return int(self.cleaned_data["length"])
+
+    @property
+    def choice(self) -> Choice:
+        """What was asked for. Only for a valid form."""
+        asked = {name: self.cleaned_data[name] for name in ("pattern", "domain", "task", "difficulty", "history")}
+        return Choice(**asked, days=self.cleaned_data["days"] or DEFAULT_DAYS)
+
+    @property
+    def narrower(self) -> list[forms.BoundField]:
+        """The fields few people need."""
+        return [self[name] for name in ("domain", "task", "difficulty", "days")]
+
+    @property
+    def is_narrowed(self) -> bool:
+        return any(field.value() or field.errors for field in self.narrower)
+
+
+class ReportForm(forms.Form):
+    """What is wrong with a question."""
+
+    kind = forms.ChoiceField(
+        choices=Report.Kind.choices,
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose what is wrong from the list."),
+    )
+    text = forms.CharField(
+        required=False,
+        max_length=LONGEST_TEXT,
+        error_messages={"max_length": f"Use at most {LONGEST_TEXT} characters; this is %(show_value)s."},
+    )
 
 
 class AnswerForm(forms.Form):
