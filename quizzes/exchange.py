@@ -288,9 +288,20 @@ def _free(id: str, taken: Collection[str]) -> str:
 
 def _as_yaml(imported: Imported, source: str) -> str:
     entries = [draft.entry for draft in imported.drafts]
-    told = yaml.safe_dump({"questions": entries}, sort_keys=False, allow_unicode=True, width=110)
+    told = yaml.dump({"questions": entries}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     name = " ".join(source.split())
     return f"# Read from {name}. Put right what {REPORT_FILE} names, then move it to quizzes/content.\n{told}"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes and escapes texts with line ends of Unicode's own, which YAML would take for its own."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = '"' if re.search("[\x85\u2028\u2029]", data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def _report(imported: Imported, source: str, findings: Sequence[str], taken: Collection[str]) -> str:

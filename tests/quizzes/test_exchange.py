@@ -29,56 +29,12 @@ FORMATS: dict[str, tuple[Any, Callable[[str], Imported]]] = {
 }
 SLUGS = {"circuit-breaker", "bulkhead", "saga"}
 AWKWARD = [
-    "~",
-    "=",
-    "#",
-    "{",
-    "}",
-    ":",
-    "\\",
-    "%50%",
-    "[html]",
-    "->",
-    "//",
-    "::",
-    "####",
-    "\n",
-    "\t",
-    "_____",
-    "<b>&amp;</b>",
-    "<br>",
-    "]]>",
-    "<![CDATA[",
-    "]]>",
-    "\\n",
-    "\\:",
-    "$CATEGORY:",
-    "x",
-    "\u2028",
-    "\x85",
-    "\xa0",
-    "é",
-    "漢字",
-    "🧪",
-    "\ufeff",
-    "&#58;",
-    "&&058;",
-    "“",
-    "'",
-    '"',
-    "\r\n",
-    "\r",
-    "=",
-    "=x",
-    "~y",
+    *("~", "=", "#", "{", "}", ":", "\\", "%50%", "[html]", "[plain]", "->", "//", "::", "####", "_____", "\\n", "\\:"),
+    *("\n", "\t", "\r\n", "\r", "\n\n", "\u2028", "\x85", "\u00a0", "\ufeff", "é", "漢字", "🧪", "“", "'", '"'),
+    *("<b>&amp;</b>", "<br>", "]]>", "<![CDATA[", "<!--", "&#58;", "&&058;", "$CATEGORY:", "=x", "~y", "no", "2.2"),
 ]
-
 characters = st.characters(exclude_categories=["Cs"], exclude_characters=[chr(code) for code in range(32)] + list("￾￿"))
-texts = (
-    st.lists(st.sampled_from(AWKWARD) | st.text(characters, max_size=6), min_size=1, max_size=8)
-    .map(" ".join)
-    .filter(str.strip)
-)
+texts = st.lists(st.sampled_from(AWKWARD) | characters, min_size=1, max_size=5).map(" ".join).filter(str.strip)
 
 
 @st.composite
@@ -132,7 +88,7 @@ def run(command: str, *args: Any) -> str:
 @given(bank=st.lists(questions(), min_size=1, max_size=3))
 @example(bank=[with_stem("[html] is a tag, %50% a weight: what is ~ = # { } \\ then?")])
 @example(bank=[with_stem("// no comment\n\n::no name:: $CATEGORY: none ]]> <p>what?</p>")])
-@under(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@under(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_goes_out_comes_back_the_same(format, bank):
     write, read = FORMATS[format]
     bank = [question.model_copy(update={"id": f"made-{n}"}) for n, question in enumerate(bank)]
@@ -145,7 +101,7 @@ def test_what_goes_out_comes_back_the_same(format, bank):
 
 
 @given(bank=st.lists(questions(), min_size=1, max_size=2))
-@under(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@under(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_file_for_review_holds_the_same_questions(tmp_path_factory, bank):
     bank = [question.model_copy(update={"id": f"made-{n}"}) for n, question in enumerate(bank)]
     folder = tmp_path_factory.mktemp("review") / "out"
