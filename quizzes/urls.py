@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from quizzes import exam_views, views
+from quizzes import exam_views, file_views, views
 
 urlpatterns = [
     path("practice/", views.practice, name="practice"),
     path("practice/about/<slug:pattern>/", views.about, name="practice_about"),
+    path("practice/about/<slug:pattern>/deck/", file_views.deck, name="practice_deck"),
     path("practice/<uuid:session_id>/", views.session, name="practice_session"),
     path("practice/<uuid:session_id>/again/", views.again, name="practice_again"),
     path("practice/<uuid:session_id>/<int:number>/", views.question, name="practice_question"),
@@ -21,4 +22,6 @@ urlpatterns = [
     path("exams/<uuid:attempt_id>/review/", exam_views.review, name="exam_review"),
     path("exams/<uuid:attempt_id>/submit/", exam_views.submit, name="exam_submit"),
     path("progress/", views.progress, name="progress"),
+    path("progress/history.csv", file_views.history_as_csv, name="history_csv"),
+    path("progress/history.json", file_views.history_as_json, name="history_json"),
 ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date
 from io import StringIO
@@ -428,7 +429,7 @@ def test_an_import_changes_no_question_and_reports_what_is_missing(tmp_path):
 @pytest.mark.django_db
 def test_a_rule_of_the_bank_that_a_foreign_question_breaks_is_named(tmp_path):
     told = {"task": "9.9", "difficulty": 1, "level": "apply", "sources": [SOURCE], "patterns": ["bulkhed"]}
-    own = exchange.json.dumps(told)
+    own = json.dumps(told)
     (tmp_path / "bank.gift").write_text(f"// halfopen: {own}\n::Q::What?{{=a#x ~b#x ~c#x}}")
 
     report = run("import_bank", tmp_path / "bank.gift", "--out", tmp_path / "review")
@@ -464,7 +465,7 @@ def test_an_export_that_fails_leaves_the_old_file_as_it_was(tmp_path, monkeypatc
     save(entry())
     file = tmp_path / "bank.gift"
     file.write_text("the old one")
-    monkeypatch.setattr(exchange.Path, "replace", lambda *args: 1 / 0)
+    monkeypatch.setattr(Path, "replace", lambda *args: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         run("export_bank", "--format", "gift", "--out", file)
