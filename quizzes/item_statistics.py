@@ -42,6 +42,10 @@ class OptionStatistics:
     share: float | None
 
     @property
+    def share_percent(self) -> float | None:
+        return None if self.share is None else 100 * self.share
+
+    @property
     def is_dead(self) -> bool:
         return not self.option["correct"] and self.share is not None and self.share < DEAD_SHARE
 
@@ -56,6 +60,10 @@ class ItemStatistics:
     discrimination: float | None
     options: tuple[OptionStatistics, ...]
     open_reports: int = 0
+
+    @property
+    def facility_percent(self) -> float | None:
+        return None if self.facility is None else 100 * self.facility
 
     @property
     def is_weak(self) -> bool:

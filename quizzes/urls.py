@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from quizzes import exam_views, file_views, views
+from quizzes import bank_views, exam_views, file_views, views
 
 urlpatterns = [
     path("practice/", views.practice, name="practice"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("practice/<uuid:session_id>/<int:number>/", views.question, name="practice_question"),
     path("questions/<slug:question_id>/mark/", views.mark, name="mark"),
     path("questions/<slug:question_id>/report/", views.report, name="report"),
+    path("bank/", bank_views.bank, name="bank"),
     path("exams/", exam_views.exams, name="exams"),
     path("exams/<uuid:attempt_id>/", exam_views.exam, name="exam"),
     path("exams/<uuid:attempt_id>/<int:number>/", exam_views.item, name="exam_item"),
