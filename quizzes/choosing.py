@@ -19,6 +19,7 @@ DIFFICULTIES = {1: "Easy", 2: "Middling", 3: "Hard"}
 HISTORIES = {
     "unseen": "Not met yet",
     "wrong": "Wrong last time",
+    "misjudged": "Wrong last time, though sure",
     "flagged": "Flagged",
     "guessed": "Right last time, by a guess",
     "stale": "Not seen for some days",
@@ -86,4 +87,6 @@ def _with_history(
     if choice.history == "wrong":
         return judged.filter(last_correct=False)
     felt = judged.annotate(last_certainty=Subquery(latest.values("certainty")[:1]))
+    if choice.history == "misjudged":
+        return felt.filter(last_correct=False, last_certainty=Certainty.SURE)
     return felt.filter(last_correct=True, last_certainty=Certainty.GUESS)

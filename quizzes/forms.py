@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Count
+from django.utils import timezone
 
 from patterns.catalogue import TASKS, TITLES
 from quizzes.choosing import DEFAULT_DAYS, DIFFICULTIES, HISTORIES, Choice
@@ -14,7 +17,14 @@ from quizzes.marks import LONGEST_TEXT
 from quizzes.models import Certainty, Question, QuestionPattern, Report
 from quizzes.practice import offered
 
+FARTHEST_EXAM_DAYS = 3 * 365
+MOST_NEW, MOST_REVIEWS = 200, 1_000
+RETENTIONS = [(str(share), f"{100 * share:.0f} %") for share in (0.80, 0.85, 0.90, 0.95, 0.97)]
 LENGTHS = (("5", "5, a short break"), ("10", "10, about a quarter of an hour"), ("20", "20, a good sitting"))
+
+
+def _whole_number(what: str, most: int) -> dict[str, str]:
+    return dict.fromkeys(("required", "invalid"), f"{what}: use a whole number from 0 to {most}.")
 
 
 class ChooseForm(forms.Form):
@@ -96,6 +106,46 @@ class ReportForm(forms.Form):
         max_length=LONGEST_TEXT,
         error_messages={"max_length": f"Use at most {LONGEST_TEXT} characters; this is %(show_value)s."},
     )
+
+
+class StudyForm(forms.Form):
+    """When the exam is, and how much a day."""
+
+    exam_date = forms.DateField(
+        label="Day of the exam",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="Empty while there is none. Reviews then come closer together as it nears.",
+        error_messages={"invalid": "Write the day as 2027-01-31."},
+    )
+    desired_retention = forms.TypedChoiceField(
+        label="Of what is due, still know",
+        coerce=float,
+        choices=RETENTIONS,
+        help_text="More means more reviews. In the last two weeks before the exam it is 95 % at least.",
+    )
+    new_per_day = forms.IntegerField(
+        label="New questions a day, at most", error_messages=_whole_number("New questions a day", MOST_NEW)
+    )
+    reviews_per_day = forms.IntegerField(
+        label="Reviews a day, at most", error_messages=_whole_number("Reviews a day", MOST_REVIEWS)
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, most in (("new_per_day", MOST_NEW), ("reviews_per_day", MOST_REVIEWS)):
+            field = self.fields[name]
+            field.validators = [MinValueValidator(0), MaxValueValidator(most)]
+            field.error_messages |= dict.fromkeys(("min_value", "max_value"), field.error_messages["invalid"])
+            field.widget.attrs |= {"min": 0, "max": most}
+
+    def clean_exam_date(self) -> date | None:
+        day: date | None = self.cleaned_data["exam_date"]
+        today = timezone.now().date()
+        last = today + timedelta(days=FARTHEST_EXAM_DAYS)
+        if day and day != self.initial.get("exam_date") and not today <= day <= last:
+            raise forms.ValidationError(f"The day of the exam is {day}; use {today} to {last}.")
+        return day
 
 
 class AnswerForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from quizzes import bank_views, exam_views, file_views, views
+from quizzes import bank_views, exam_views, file_views, study_views, views
 
 urlpatterns = [
     path("practice/", views.practice, name="practice"),
@@ -22,6 +22,10 @@ urlpatterns = [
     path("exams/<uuid:attempt_id>/state/", exam_views.state, name="exam_state"),
     path("exams/<uuid:attempt_id>/review/", exam_views.review, name="exam_review"),
     path("exams/<uuid:attempt_id>/submit/", exam_views.submit, name="exam_submit"),
+    path("progress/reviews/", study_views.review, name="reviews"),
+    path("progress/reviews/start/", study_views.start, name="reviews_start"),
+    path("progress/reviews/settings/", study_views.study_settings, name="study_settings"),
+    path("progress/mastery/", study_views.mastery, name="mastery"),
     path("progress/", views.progress, name="progress"),
     path("progress/history.csv", file_views.history_as_csv, name="history_csv"),
     path("progress/history.json", file_views.history_as_json, name="history_json"),

@@ -20,7 +20,7 @@ from django_htmx.middleware import HtmxDetails
 from accounts.models import User
 from accounts.services import current_learner, learner_for
 from patterns.catalogue import TITLES
-from quizzes import attempts, choosing, evidence, limits, marks
+from quizzes import agenda, attempts, choosing, evidence, limits, marks
 from quizzes import practice as practising
 from quizzes.choosing import Choice
 from quizzes.forms import AnswerForm, ChooseForm, ReportForm
@@ -51,7 +51,8 @@ def practice(request: HtmxRequest) -> HttpResponse:
     context["posted"] = posted
     if request.htmx and not posted:
         return render(request, "quizzes/practice.html#matching", context)
-    context["unfinished"] = _unfinished(request)
+    learner = current_learner(request)
+    context |= {"unfinished": _unfinished(request), "due": agenda.due_count(learner) if learner else 0}
     refused = posted and any_offered
     return render(request, "quizzes/practice.html", context, status=422 if refused else 200)
 
@@ -156,6 +157,14 @@ def progress(request: HttpRequest) -> HttpResponse:
     return render(request, "quizzes/progress.html", context)
 
 
+def too_many(request: HttpRequest) -> HttpResponse:
+    """What someone is told who has begun too many sessions."""
+    context = {"most": limits.MOST_STARTS, "unfinished": _unfinished(request)}
+    response = render(request, "quizzes/too_many.html", context, status=429)
+    response["Retry-After"] = str(limits.WINDOW_S)
+    return response
+
+
 def _marked(request: HtmxRequest, asked: Question, more: dict[str, Any], status: int = 200) -> HttpResponse:
     """The marks of a question: as a part of its page, or by going back to it."""
     back = request.POST.get("back", "")
@@ -240,10 +249,7 @@ def _begin(
 ) -> HttpResponse:
     """Start a session and open its first question, or say that too many have been started."""
     if not limits.may_start(request):
-        context = {"most": limits.MOST_STARTS, "unfinished": _unfinished(request)}
-        response = render(request, "quizzes/too_many.html", context, status=429)
-        response["Retry-After"] = str(limits.WINDOW_S)
-        return response
+        return too_many(request)
     session = practising.start(learner_for(request), questions, most, pattern, name)
     return redirect("practice_question", session.id, 1)
 

@@ -187,5 +187,5 @@ def test_the_page_takes_a_few_queries_whatever_the_history(five, visitor, sit, d
     for question in five:
         answer_wrongly(sit(question), question)
 
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         visitor.get(reverse("practice"), {"history": "guessed"})

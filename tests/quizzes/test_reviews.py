@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from itertools import permutations
 
 import pytest
+from django.apps import apps
 
 from accounts.models import User
 from accounts.services import merge_guest
@@ -197,3 +199,21 @@ def test_deleting_a_learner_deletes_their_cards(choice, learner, sit):
 
     assert not Review.objects.exists()
     assert not ReviewCard.objects.exists()
+
+
+def test_answers_from_before_there_were_reviews_are_rated_as_if_there_had_been(choice, response, learner):
+    attempt = sit_exam(User.objects.create_guest())
+    attempts.close(attempt.pk, now=attempt.started_at + timedelta(minutes=5))
+    attempts.reveal(item_of(attempt, 1))
+    for question, day in ((choice, 0), (choice, 3), (response, 1), (choice, 9)):
+        reviews.rate_answers([answered(learner, question, day)])
+    cards = list(ReviewCard.objects.order_by("question").values("question", *reviews.CARD_FIELDS))
+    log = log_of(learner)
+    Review.objects.all().delete()
+    ReviewCard.objects.all().delete()
+
+    import_module("quizzes.migrations.0004_rate_earlier_answers").rate(apps, None)
+
+    assert list(ReviewCard.objects.order_by("question").values("question", *reviews.CARD_FIELDS)) == cards
+    assert log_of(learner) == log
+    assert Review.objects.count() == 4
