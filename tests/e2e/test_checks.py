@@ -4,15 +4,12 @@ import os
 import signal
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import expect
 
 from config.env import redis_socket
 from sandboxes.store import client
 from tests import house
 from tests.e2e.steps import SANDBOX, drawn
-
-pytestmark = pytest.mark.e2e
 
 CHECKS = f"{SANDBOX}checks/"
 

@@ -4,13 +4,10 @@ import re
 import xml.etree.ElementTree as ET
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.steps import SANDBOX, drawn
 from tests.e2e.test_waiting import workers_stopped
-
-pytestmark = pytest.mark.e2e
 
 
 def opened(page, query=""):

@@ -13,8 +13,6 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.steps import sign_up
 
-pytestmark = pytest.mark.e2e
-
 # What a page asks for by itself while there is no connection.
 OFFLINE = ("changes/", "state/", "paper/")
 PHONE = {"width": 360, "height": 740}

@@ -3,13 +3,10 @@
 import re
 from uuid import uuid4
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.steps import SANDBOX, drawn, sign_up
 from tests.e2e.test_waiting import workers_stopped
-
-pytestmark = pytest.mark.e2e
 
 NOTEBOOK = "/sandboxes/experiments/"
 

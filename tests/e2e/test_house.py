@@ -3,10 +3,7 @@
 import json
 import urllib.request
 
-import pytest
 from playwright.sync_api import expect
-
-pytestmark = pytest.mark.e2e
 
 
 def get(url, **headers):

@@ -3,13 +3,10 @@
 import json
 import re
 
-import pytest
 from playwright.sync_api import TimeoutError, expect
 
 from tests.e2e import walk
 from tests.e2e.steps import SANDBOX, answer, drawn, sign_up
-
-pytestmark = pytest.mark.e2e
 
 
 def headline(page):

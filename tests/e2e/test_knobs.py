@@ -1,9 +1,6 @@
 """Turning knobs: charts that follow, refusals that cost nothing, drawers and experiments."""
 
-import pytest
 from playwright.sync_api import expect
-
-pytestmark = pytest.mark.e2e
 
 SANDBOX = "/sandboxes/circuit-breaker/"
 

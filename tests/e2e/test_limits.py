@@ -15,8 +15,6 @@ from tests import house
 from tests.e2e.steps import SANDBOX, drawn
 from tests.e2e.test_waiting import workers_stopped
 
-pytestmark = pytest.mark.e2e
-
 MOST_QUEUED = 2 * MOST_QUEUED_PER_PROCESS
 # How long the default run may stay in the queue once nobody turns any more.
 EMPTY_WITHIN_S = 1.0

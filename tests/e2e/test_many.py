@@ -6,12 +6,9 @@ import re
 import signal
 import urllib.request
 
-import pytest
 from playwright.sync_api import expect
 
 from tests import house
-
-pytestmark = pytest.mark.e2e
 
 ADDRESS = "/sandboxes/circuit-breaker/"
 LONG = "x=dead_s&x_from=30&x_to=60&x_steps=60&seeds=40&arrival_rate_per_s=300"

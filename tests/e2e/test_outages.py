@@ -17,8 +17,6 @@ from tests import house
 from tests.e2e.steps import SANDBOX, drawn
 from tests.servers import OwnRedis
 
-pytestmark = pytest.mark.e2e
-
 # Near the bound on the size of a run: long enough to be killed in the middle of it.
 LARGE = "arrival_rate_per_s=2000&healthy_s=300&dead_s=300&recovered_s=300&slow_s=70"
 UNREACHABLE = "The workers cannot be reached just now. Your settings are kept"

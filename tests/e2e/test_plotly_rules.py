@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.e2e
-
 VENDOR = Path(__file__).parents[2] / "static" / "vendor"
 
 

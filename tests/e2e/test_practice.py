@@ -2,12 +2,9 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.steps import answer, options_asked_for
-
-pytestmark = pytest.mark.e2e
 
 
 def begin(page):

@@ -9,8 +9,6 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.steps import SANDBOX, drawn
 
-pytestmark = pytest.mark.e2e
-
 PHONE = {"width": 390, "height": 844}
 
 

@@ -4,12 +4,9 @@ import os
 import signal
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import expect
 
 from tests import house
-
-pytestmark = pytest.mark.e2e
 
 SANDBOX = "/sandboxes/circuit-breaker/"
 
