@@ -261,13 +261,15 @@ def _first_attempts() -> dict[str, dict[int, dict[str, float]]]:
             *("learner_id", "question_id", "correct"),
         )
     )
-    firsts: dict[tuple[str, int], Any] = {}
-    forms: dict[str, dict[int, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    firsts: dict[tuple[Any, ...], Any] = {}
+    forms: dict[tuple[str, str, bool], dict[int, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for attempt, kind, pattern, complete, learner, question, correct in rows:
-        title = Attempt(kind=kind, pattern=pattern, complete=complete).title
-        if firsts.setdefault((title, learner), attempt) == attempt:
-            forms[title][learner][question] = float(correct)
-    return forms
+        if firsts.setdefault((kind, pattern, complete, learner), attempt) == attempt:
+            forms[kind, pattern, complete][learner][question] = float(correct)
+    return {
+        Attempt(kind=kind, pattern=pattern, complete=complete).title: people
+        for (kind, pattern, complete), people in forms.items()
+    }
 
 
 def _form(title: str, people: Sequence[Mapping[str, float]]) -> FormStatistics:
