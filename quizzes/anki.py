@@ -45,7 +45,7 @@ ol { list-style: upper-alpha; padding-left: 1.6em; }
 li { margin: .5em 0; }
 .text { white-space: pre-line; }
 .reason { display: block; white-space: pre-line; font-size: .9em; }
-.verdict { font-weight: 600; }
+.verdict { font-weight: 600; white-space: nowrap; }
 .right .verdict { color: #1b6e3c; }
 .wrong .verdict { color: #a5341f; }
 .reason, .sources, .task { color: #565f70; }

@@ -23,7 +23,9 @@ class BankForm(forms.Form):
         required=False, choices=[("", "All tasks"), *((task, f"{task} {title}") for task, title in TASKS.items())]
     )
     show = forms.ChoiceField(
-        required=False, choices=[("", "Everything"), *((name, words) for name, (words, _) in SHOWN.items())]
+        label="Only",
+        required=False,
+        choices=[("", "Everything"), *((name, words) for name, (words, _) in SHOWN.items())],
     )
 
     def __init__(self, data: dict[str, str], patterns: Collection[str]) -> None:

@@ -26,6 +26,7 @@ from quizzes.models import Question
 LARGEST_FILE_BYTES = 20 * 1024 * 1024
 MOST_QUESTIONS = 5_000
 LONGEST_TEXT = 20_000
+MOST_CHOICES = 50
 CARRIED = ("id", "patterns", "task", "difficulty", "level", "sandbox", "sources")
 ASKED_FOR = ("task", "difficulty", "level", "sources")
 FIELDS = ("id", "type", "stem", "options", "patterns", "task", "difficulty", "level", "sandbox", "sources")
@@ -255,8 +256,8 @@ def _refusal(stem: str, choices: Sequence[Choice], right: Sequence[bool], single
         return f"a text of {longest:,} characters; use at most {LONGEST_TEXT:,}"
     if not stem or not all(choice.text for choice in choices):
         return "its question is empty" if not stem else "one of its options is empty"
-    if len(choices) < 2:
-        return f"it has {len(choices)} options to choose from"
+    if not 2 <= len(choices) <= MOST_CHOICES:
+        return f"number of options: {len(choices)}; use 2 to {MOST_CHOICES}"
     if not any(right):
         return "no option is fully right" if single else "no option is right"
     if single and sum(right) > 1:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from quizzes.bank import BankQuestion
 from quizzes.exchange import (
+    MOST_CHOICES,
     CannotImport,
     Choice,
     Draft,
@@ -31,6 +32,7 @@ WEIGHT = re.compile(r"%(-?[0-9]{1,3}(?:\.[0-9]*)?)%")
 FORMAT = re.compile(r"\[(html|moodle|plain|markdown)\]")
 # What Moodle would take for a format or a weight at the start of a text.
 STARTS_LIKE_SYNTAX = ("[", "%")
+LONGEST_QUESTION = 300_000
 TRUE_OR_FALSE = ("T", "TRUE", "F", "FALSE")
 
 Units = list[str]
@@ -102,6 +104,8 @@ def _blocks(text: str) -> list[list[str]]:
 
 
 def _question(text: str, own: str, fallback: str, category: str) -> Draft | Skipped:
+    if len(text) > LONGEST_QUESTION:
+        return Skipped(fallback, f"it has {len(text):,} characters; use at most {LONGEST_QUESTION:,}")
     units = UNIT.findall(text)
     name, units = _name(units)
     name = name or fallback
@@ -180,14 +184,15 @@ def _without_general_feedback(units: Units) -> Units:
 
 
 def _other_type(answers: Units) -> str:
-    """Why this is no question with options, in the order in which Moodle tells the types apart; else empty."""
+    """Why this is no question with options to read, in the order in which Moodle tells the types apart; else empty."""
     joined = "".join(answers)
     if not answers:
         return "an essay has no options to choose from"
     if answers[0] == "#":
         return "a numerical question has no options to choose from"
     if "~" in answers:
-        return ""
+        marks = answers.count("~") + answers.count("=")
+        return "" if marks <= MOST_CHOICES else f"number of options: {marks}; use 2 to {MOST_CHOICES}"
     if "=" in answers and "->" in joined:
         return "a matching question has pairs, not options to choose from"
     if joined.partition("#")[0].strip() in TRUE_OR_FALSE:

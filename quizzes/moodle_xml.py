@@ -29,6 +29,7 @@ from quizzes.markup_to_text import Told, from_html
 
 OWN_TAG = "halfopen"
 DEEPEST = 32
+MOST_ELEMENTS = 5_000
 # Tags are what a question keeps of ours when it has been through Moodle itself.
 TAGGED = {"task": "task:", "difficulty": "difficulty:", "level": "level:"}
 PATTERN_TAG = "pattern:"
@@ -110,15 +111,18 @@ def _text(parent: Element, name: str, text: str) -> Element:
 
 def _elements(content: bytes) -> Iterator[Element]:
     """Each <question>, and no more of the file at once."""
-    depth = 0
+    depth = elements = 0
     quiz = None
     for event, element in _events(content):
         if event == "start":
             depth += 1
+            elements += 1
             if depth == 1 and element.tag != "quiz":
                 raise CannotImport(f"begins with <{element.tag}>; a Moodle XML file begins with <quiz>")
             if depth > DEEPEST:
                 raise CannotImport(f"nests <{element.tag}> {depth} deep; use at most {DEEPEST}")
+            if elements > MOST_ELEMENTS:
+                raise CannotImport(f"has a question of more than {MOST_ELEMENTS:,} elements; use fewer")
             quiz = element if quiz is None else quiz
             continue
         depth -= 1
@@ -126,6 +130,7 @@ def _elements(content: bytes) -> Iterator[Element]:
             if element.tag == "question":
                 yield element
             quiz.clear()
+            elements = 1
 
 
 def _events(content: bytes) -> Iterator[tuple[str, Element]]:

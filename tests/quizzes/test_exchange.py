@@ -318,6 +318,7 @@ OUTSIDE = """<?xml version="1.0"?>
         (BOMB, "bank.xml: declares a document type or entities"),
         (OUTSIDE, "bank.xml: declares a document type or entities"),
         ("<quiz>" + "<a>" * 40, "bank.xml: nests <a> 33 deep; use at most 32"),
+        ("<quiz><question>" + "<a/>" * 5_000, "bank.xml: has a question of more than 5,000 elements; use fewer"),
         ("<quiz><question>", "bank.xml: is not XML: no element found"),
         ('<?xml version="1.0" encoding="klingon"?><quiz/>', "bank.xml: is not XML: "),
         ("<html/>", "bank.xml: begins with <html>; a Moodle XML file begins with <quiz>"),
@@ -357,6 +358,33 @@ def test_a_text_that_is_too_long_leaves_its_question_out():
     (skipped,) = gift.read(f"::Q::{'x' * 20_001}?{{=a ~b}}").skipped
 
     assert skipped.reason == "a text of 20,002 characters; use at most 20,000"
+
+
+def test_markup_that_is_too_long_is_not_even_read():
+    text = "&lt;!" * 20_001
+    answers = '<answer fraction="100"><text>a</text></answer><answer fraction="0"><text>b</text></answer>'
+    stem = f'<questiontext format="html"><text>{text}</text></questiontext>'
+
+    (skipped,) = moodle_xml.read(
+        f'<quiz><question type="multichoice">{stem}{answers}</question></quiz>'.encode()
+    ).skipped
+
+    assert skipped.reason == "a text of 40,002 characters; use at most 20,000"
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ("::Q::What?{=a" + "~b" * 50 + "}", "number of options: 51; use 2 to 50"),
+        ("::Q::What?{=a}~", "a short answer has no options to choose from"),
+        ("::Q::What?{~a}", "number of options: 1; use 2 to 50"),
+        ("x" * 300_001 + "{=a ~b}", "it has 300,008 characters; use at most 300,000"),
+    ],
+)
+def test_a_question_of_too_much_or_too_little_is_left_out(block, said):
+    (skipped,) = gift.read(block).skipped
+
+    assert skipped.reason == said
 
 
 @pytest.mark.django_db
