@@ -96,9 +96,8 @@ class Line:
     """One person's open connection, with as little work of its own as can be: it shares the server's processors."""
 
     def __init__(self, sitter: Sitter) -> None:
-        self.sitter = sitter
-        place = urlsplit(sitter.url)
-        self.socket = socket.create_connection((place.hostname, place.port), timeout=PATIENCE_S)
+        self.place = place = urlsplit(sitter.url)
+        self.socket = self._connected()
         headers = "".join(f"{name}: {value}\r\n" for name, value in sitter.headers.items())
         self.head = f"POST {sitter.address('changes')} HTTP/1.1\r\nHost: {place.netloc}\r\n{headers}"
 
@@ -109,7 +108,18 @@ class Line:
         self.socket.close()
 
     def send(self, number: int, chosen: list[int]) -> str:
-        """What became of one answer: an outcome, else the status."""
+        """What became of one answer: an outcome, else the status, else that no answer came."""
+        try:
+            return self._sent(number, chosen)
+        except OSError as error:
+            self.socket.close()
+            self.socket = self._connected()
+            return type(error).__name__
+
+    def _connected(self) -> socket.socket:
+        return socket.create_connection((self.place.hostname, self.place.port), timeout=PATIENCE_S)
+
+    def _sent(self, number: int, chosen: list[int]) -> str:
         # As browsers do it: later choices have higher numbers.
         change = crowd.change(number, time.time_ns() // 1000, "chosen", chosen)
         body = json.dumps({"changes": [change]})

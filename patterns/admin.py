@@ -1,4 +1,4 @@
-"""What learners have read, to look at. Pages come from files and marks from learners: neither is edited here."""
+"""The pages as they were loaded and who has read them, to look at. Pages come from files and are changed there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from patterns.models import Reading
+from accounts.read_only import ReadOnly
+from patterns.models import LoadedContent, Pattern, Reading
+
+
+@admin.register(Pattern)
+class PatternAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["title", "slug", "category", "order", "sandbox"]
+    list_filter = ["category"]
+    search_fields = ["slug", "title", "summary"]
 
 
 @admin.register(Reading)
@@ -21,3 +29,8 @@ class ReadingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(LoadedContent)
+class LoadedContentAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["name", "loaded_at", "fingerprint"]

@@ -26,6 +26,14 @@ FOR_STRANGERS = {
     **{f"/sandboxes/{simulation.slug}/": simulation.title for simulation in CATALOGUE},
     "/": "Know what a system will do before it does it.",
     "/patterns/": "Patterns",
+    "/patterns/?q=curcuit": "Patterns",
+    "/patterns/?category=Coordination&task=1.1": "Patterns",
+    "/patterns/map/": "How the patterns relate",
+    "/patterns/services/": "AWS services",
+    "/patterns/saga/cheat-sheet/": "Saga",
+    "/glossary/": "Glossary",
+    "/paths/": "Learning paths",
+    "/paths/weekend/": "Task 2.2 in a weekend",
     "/sandboxes/": "Sandboxes",
     f"{SANDBOX}checks/": "Checked against",
     f"{SANDBOX}?failure_rate_threshold=120": "Circuit breaker",
@@ -35,6 +43,9 @@ FOR_STRANGERS = {
     "/practice/about/circuit-breaker/": "Questions on Circuit breaker",
     "/exams/": "Exams",
     "/progress/": "Progress",
+    "/progress/mastery/": "Mastery",
+    "/progress/reviews/": "Reviews",
+    "/progress/reviews/settings/": "How you study",
     "/account/": "You are new here",
     "/account/login/": "Sign in",
     "/account/signup/": "Sign up",
@@ -61,6 +72,7 @@ def every_state(page: Page, running: house.House) -> Iterator[str]:
     """Brings the page into one state after another, beginning as a stranger; yields what it shows."""
     yield from _addresses(page, FOR_STRANGERS)
     yield from _opened(page)
+    yield from _library(page)
     yield from _while_workers_are_busy(page, running)
     yield from _practice(page)
     yield from _exam(page)
@@ -103,6 +115,30 @@ def _opened(page: Page) -> Iterator[str]:
     yield "experiment, folded out"
 
 
+def _library(page: Page) -> Iterator[str]:
+    """Pages read and practised, a term explained, a pattern pointed at on the map."""
+    page.goto("/patterns/event-driven-architecture/")
+    page.locator("[data-term]").first.hover()
+    expect(page.locator(".term-card:popover-open")).to_be_visible()
+    yield "page, a term explained"
+    page.get_by_role("button", name="Mark as read").click()
+    expect(page.get_by_text("✓ Read on")).to_be_visible()
+    yield "page, read"
+    page.get_by_role("button", name="Not read after all").click()
+    expect(page.get_by_text("Not marked as read any more.")).to_be_visible()
+    yield "page, not read after all"
+    page.goto("/patterns/timeouts/")
+    page.get_by_role("button", name="Mark as read").click()
+    expect(page.get_by_text("✓ Read on")).to_be_visible()
+    for address in ("/patterns/", "/paths/", "/paths/weekend/"):
+        page.goto(address)
+        expect(page.locator(".read-mark").first).to_be_visible()
+        yield f"{address}, with a page read"
+    page.goto("/patterns/map/")
+    page.locator("[data-node=saga]").focus()
+    yield "map, a pattern in focus"
+
+
 def _fold_out(page: Page) -> None:
     page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
 
@@ -125,6 +161,10 @@ def _practice(page: Page) -> Iterator[str]:
     yield "question, nothing chosen"
     answer(page, "Sure")
     yield "question, answered"
+    _fold_out(page)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#report-problem")).to_be_visible()
+    yield "question, a report without a kind"
     page.locator(".crumbs a").last.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("1 of 5 answered")
     yield "session, half-way"
@@ -142,6 +182,14 @@ def _practice(page: Page) -> Iterator[str]:
     page.goto("/progress/")
     expect(page.locator(".evidence li").first).to_be_visible()
     yield "progress, with answers"
+    for address in ("/progress/mastery/", "/progress/reviews/"):
+        page.goto(address)
+        _fold_out(page)
+        yield f"{address}, with answers"
+    page.goto("/practice/?history=flagged")
+    expect(page.locator("#matching")).to_contain_text("No question matches")
+    _fold_out(page)
+    yield "practice, nothing matches"
 
 
 def _exam(page: Page) -> Iterator[str]:
