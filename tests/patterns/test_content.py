@@ -222,10 +222,13 @@ def test_a_changed_page_is_updated_and_a_removed_one_goes(tmp_path):
     assert [(page.slug, page.title) for page in Pattern.objects.all()] == [("bulkhead", "Bulkheads")]
 
 
-@pytest.mark.parametrize("simulation", CATALOGUE, ids=lambda simulation: simulation.slug)
-def test_every_simulation_is_embedded_by_a_page(simulation):
+@pytest.fixture(scope="module")
+def embedded() -> set[str]:
+    """The sandboxes that the project's pages embed."""
     pages, _ = read_pages(FOLDER)
+    return {part["slug"] for page in pages for part in page.values["parts"] if part["kind"] == "sandbox"}
 
-    embedded = {part["slug"] for page in pages for part in page.values["parts"] if part["kind"] == "sandbox"}
 
+@pytest.mark.parametrize("simulation", CATALOGUE, ids=lambda simulation: simulation.slug)
+def test_every_simulation_is_embedded_by_a_page(embedded, simulation):
     assert simulation.slug in embedded
