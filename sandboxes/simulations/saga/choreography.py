@@ -1,8 +1,9 @@
 """The saga without a coordinator: each service does its step when it hears that the one before is done, and says so.
 
 A service that cannot do its step says that, and the one before it undoes its own. Events come late, twice and out of
-order. A service with a memory looks there before it gives up, and marks what it gave up, so that no other copy of the
-event does it after all.
+order. Each copy of an event is worked on, but a step has one loop of retries each way, with the retries of one call: a
+copy in trouble joins the loop that is going on. A service with a memory looks there before it gives up, and marks what
+it gave up, so that no other copy of the event does it after all.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def publish(rules: Rules, world: World, order: int, step: int, direction: int) -
 
 @njit(cache=True)
 def delivered(rules: Rules, world: World, order: int, step: int, direction: int, number: int) -> None:
-    """An event has come: do the step. Each copy is worked on by itself."""
+    """An event has come: do the step, once for each copy."""
     note(world, order, DELIVERED, step, direction, number, HEARD)
     try_step(rules, world, order, step, direction, NONE_YET)
 
@@ -85,13 +86,20 @@ def try_step(rules: Rules, world: World, order: int, step: int, direction: int, 
 def answered(
     rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int, result: int
 ) -> None:
-    """Say that the step is done, try again, or say that it is not."""
+    """Say that the step is done, try again, or say that it is not. `tries` is 0 for what an event has brought about."""
     task = world.tasks[order * rules["steps"] + step]
     if result == UNKNOWN and direction == FORWARD:
         task["unknown"] = 1
-    if is_trouble(result) and may_retry(rules, world, order, step, direction, tries):
-        later(rules, world, order, step, direction, number, tries)
-    elif result in (DONE, REPEATED, EMPTY):
+    if is_trouble(result) and tries == NONE_YET and task["retrying"][direction]:
+        return
+    if is_trouble(result) and may_retry(rules, world, order, step, direction, task["retries"][direction]):
+        later(rules, world, order, step, direction, number, task["retries"][direction])
+        task["retries"][direction] += 1
+        task["retrying"][direction] = 1
+        return
+    if tries > NONE_YET:
+        task["retrying"][direction] = 0
+    if result in (DONE, REPEATED, EMPTY):
         _succeeded(rules, world, order, step, direction)
     elif direction == BACK or must_go_on(rules, step):
         end(world, order, STUCK)

@@ -84,6 +84,7 @@ from sandboxes.simulations.saga.world import (
     TWO_PHASE_COMMIT,
     UNHEARD,
     WAITS,
+    WHAT_AT,
     WHOLE,
     WORKS,
     Rows,
@@ -91,6 +92,7 @@ from sandboxes.simulations.saga.world import (
     World,
     about,
     note,
+    taken_apart,
 )
 from sandboxes.simulations.streams import streams
 
@@ -298,7 +300,7 @@ def play(rules: Rules, world: World, crash_event: int, after_logging: bool) -> b
 @njit(cache=True)
 def has_room(world: World) -> bool:
     """Whether log and agenda have room for the soonest thing. A coordinator that comes back touches every order."""
-    touches = world.orders.size if world.agenda[1]["item"] >> 48 == RESUMES else 4
+    touches = world.orders.size if world.agenda[1]["item"] >> WHAT_AT == RESUMES else 4
     free = min(world.agenda.size - world.agenda[0]["item"], world.log.size - world.totals["logged"])
     return bool(free > touches * ROOM)
 
@@ -309,20 +311,6 @@ def with_more_room(world: World) -> World:
     return world._replace(
         agenda=np.append(world.agenda, np.zeros(world.agenda.size + room, world.agenda.dtype)),
         log=np.append(world.log, np.zeros(world.log.size + room, world.log.dtype)),
-    )
-
-
-@njit(cache=True)
-def taken_apart(item: int) -> tuple[int, int, int, int, int, int, int]:
-    """What `item_of` put together: what, order, step, direction, attempt, tries, verdict."""
-    return (
-        item >> 48,
-        item >> 28 & 0xFFFFF,
-        item >> 24 & 0xF,
-        item >> 22 & 0x3,
-        item >> 11 & 0x7FF,
-        item >> 4 & 0x7F,
-        item & 0xF,
     )
 
 

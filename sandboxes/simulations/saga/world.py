@@ -44,6 +44,16 @@ ARRIVES, SENDS, ANSWERS, WORKS, DELIVERS, LOCK_TIMES_OUT, CRASHES, RESUMES = cod
 # A call that must come through in the end is retried this often before a person is asked.
 PERSISTENT = 50
 
+# An item of the agenda is one number; each thing in it has so many bits, from the top to the bottom.
+WHAT_BITS, ORDER_BITS, STEP_BITS, DIRECTION_BITS, ATTEMPT_BITS, TRIES_BITS, VERDICT_BITS = 4, 20, 4, 2, 11, 7, 4
+MOST_ATTEMPTS, MOST_TRIES = (1 << ATTEMPT_BITS) - 1, (1 << TRIES_BITS) - 1
+TRIES_AT = VERDICT_BITS
+ATTEMPT_AT = TRIES_AT + TRIES_BITS
+DIRECTION_AT = ATTEMPT_AT + ATTEMPT_BITS
+STEP_AT = DIRECTION_AT + DIRECTION_BITS
+ORDER_AT = STEP_AT + STEP_BITS
+WHAT_AT = ORDER_AT + ORDER_BITS
+
 
 # The parameters in the kernel's terms; rates are fractions, and arrays are by step.
 RULES = np.dtype(
@@ -113,6 +123,9 @@ TASK = np.dtype(
         ("waiting", np.int64),
         ("unknown", np.int64),  # an attempt at T had no answer, so T may have happened
         ("events", np.int64),
+        # Of a choreography, forward and back: the retries made so far, and whether one is to come or under way.
+        ("retries", np.int64, 2),
+        ("retrying", np.int64, 2),
         # The service's side: its memory of this order, which makes it idempotent.
         ("done", np.int64),
         ("undone", np.int64),
@@ -190,8 +203,29 @@ def note(world: World, order: int, kind: int, step: int, direction: int, attempt
 
 @njit(cache=True)
 def item_of(what: int, order: int, step: int, direction: int, attempt: int, tries: int, verdict: int) -> int:
-    """An agenda's item as one number. At the same moment arrivals come first, then the lower order and step."""
-    return ((what << 20 | order) << 4 | step) << 24 | ((direction << 11 | attempt) << 7 | tries) << 4 | verdict
+    """An agenda's item as one number. At the same moment arrivals come first, then the lower order and step.
+
+    Raises OverflowError for an attempt or a retry beyond its bits, which would change the fields above them.
+    """
+    if attempt > MOST_ATTEMPTS or tries > MOST_TRIES:
+        raise OverflowError("an item of the agenda has room for attempts to 2047 and retries to 127")
+    high = (what << ORDER_BITS | order) << STEP_BITS | step
+    low = ((direction << ATTEMPT_BITS | attempt) << TRIES_BITS | tries) << VERDICT_BITS | verdict
+    return high << STEP_AT | low
+
+
+@njit(cache=True)
+def taken_apart(item: int) -> tuple[int, int, int, int, int, int, int]:
+    """What `item_of` put together: what, order, step, direction, attempt, tries, verdict."""
+    return (
+        item >> WHAT_AT,
+        item >> ORDER_AT & ((1 << ORDER_BITS) - 1),
+        item >> STEP_AT & ((1 << STEP_BITS) - 1),
+        item >> DIRECTION_AT & ((1 << DIRECTION_BITS) - 1),
+        item >> ATTEMPT_AT & MOST_ATTEMPTS,
+        item >> TRIES_AT & MOST_TRIES,
+        item & ((1 << VERDICT_BITS) - 1),
+    )
 
 
 @njit(cache=True)
