@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from sandboxes.simulations.palette import figure, layout, light
 from sandboxes.simulations.saga.measures import durations_s
-from sandboxes.simulations.saga.model import SagaResult, arrivals_last_s
+from sandboxes.simulations.saga.model import SagaResult
 from sandboxes.simulations.saga.params import SagaParams
 from sandboxes.simulations.saga.sequence import sequence_chart
+from sandboxes.simulations.saga.setup import arrivals_last_s
 from sandboxes.simulations.saga.world import COMMITTED, FORGOTTEN, ROLLED_BACK, RUNNING, STUCK
 from sandboxes.simulations.spec import Chart, Curve, Curves, Overlay
 

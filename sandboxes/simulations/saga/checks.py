@@ -14,9 +14,10 @@ from sandboxes.simulations.checks import Check, Finding, Source, exact, statisti
 from sandboxes.simulations.saga.calls import wait_s
 from sandboxes.simulations.saga.history import effects_of_all, is_whole_or_undone
 from sandboxes.simulations.saga.measures import double_charged, durations_s, measure, oversold
-from sandboxes.simulations.saga.model import NORMAL_P99, SagaResult, prepared, rules, run, run_with_crash_at
+from sandboxes.simulations.saga.model import SagaResult, run, run_with_crash_at
 from sandboxes.simulations.saga.params import SagaParams
 from sandboxes.simulations.saga.services import work
+from sandboxes.simulations.saga.setup import NORMAL_P99, prepared, rules
 from sandboxes.simulations.saga.world import (
     BACK,
     BLOCKED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandboxes.simulations.saga import charts, checks, measures, model, params, replay
+from sandboxes.simulations.saga import charts, checks, measures, model, params, replay, size
 from sandboxes.simulations.spec import Scenario, Simulation, SweepIdea
 
 SAGA = Simulation(
@@ -10,7 +10,7 @@ SAGA = Simulation(
     title="Saga",
     category="Data consistency and transactions",
     summary="An order is many steps at many services. See what is undone when one fails, and what breaks without care.",
-    version=1,
+    version=2,
     model=model,
     params=params.SagaParams,
     run=model.run,
@@ -18,8 +18,10 @@ SAGA = Simulation(
     measure=measures.measure,
     charts=charts.charts,
     explain=measures.explain,
-    requests=model.requests,
-    max_requests=100_000,
+    requests=size.requests,
+    max_requests=6_000_000,
+    sized_in="lines in its log",
+    smaller="fewer orders, steps, retries or doubled events",
     scenarios=(
         Scenario(
             "undone-in-reverse",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sandboxes.simulations.saga.model import has_coordinator
 from sandboxes.simulations.saga.params import Protocol, SagaParams
+from sandboxes.simulations.saga.setup import has_coordinator
 from sandboxes.simulations.saga.world import SERVICES
 
 WIDTH = 360

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sandboxes.simulations.saga.history import order_looked_at
-from sandboxes.simulations.saga.model import SagaResult, has_coordinator
+from sandboxes.simulations.saga.model import SagaResult
 from sandboxes.simulations.saga.params import Isolation, Protocol, SagaParams
+from sandboxes.simulations.saga.setup import has_coordinator
 from sandboxes.simulations.saga.world import (
     BACK,
     BLOCKED,

@@ -44,6 +44,9 @@ ARRIVES, SENDS, ANSWERS, WORKS, DELIVERS, LOCK_TIMES_OUT, CRASHES, RESUMES = cod
 # A call that must come through in the end is retried this often before a person is asked.
 PERSISTENT = 50
 
+# Room for what one event may write into the log or put on the agenda, for each order it touches.
+ROOM = 64
+
 # An item of the agenda is one number; each thing in it has so many bits, from the top to the bottom.
 WHAT_BITS, ORDER_BITS, STEP_BITS, DIRECTION_BITS, ATTEMPT_BITS, TRIES_BITS, VERDICT_BITS = 4, 20, 4, 2, 11, 7, 4
 MOST_ATTEMPTS, MOST_TRIES = (1 << ATTEMPT_BITS) - 1, (1 << TRIES_BITS) - 1

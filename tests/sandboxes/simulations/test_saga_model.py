@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandboxes.simulations.saga import model
+from sandboxes.simulations.saga import setup
 from sandboxes.simulations.saga.checks import CALM, SMALL, TROUBLED, anomalies, crashed_everywhere, saga_params
 from sandboxes.simulations.saga.declaration import SAGA
 from sandboxes.simulations.saga.history import effects, effects_of_all, is_whole_or_undone
 from sandboxes.simulations.saga.measures import explain, measure
-from sandboxes.simulations.saga.model import SagaResult, crash_moments_s, play, run
+from sandboxes.simulations.saga.model import SagaResult, run
 from sandboxes.simulations.saga.params import MOST_STEPS, SagaParams
+from sandboxes.simulations.saga.play import play
+from sandboxes.simulations.saga.setup import crash_moments_s
 from sandboxes.simulations.saga.world import COMMITTED, DONE, ROLLED_BACK, RUNNING, SENT, STUCK
 
 SEEDS = range(3)
@@ -220,10 +222,10 @@ def test_a_choreography_has_no_coordinator_to_crash() -> None:
 
 def test_a_run_that_outgrows_its_arrays_is_the_same_run(monkeypatch: pytest.MonkeyPatch) -> None:
     params = saga_params(**{**TROUBLED, "orders": 200, "crashes": 1})
-    roomy, new_world = run(params, 1), model.new_world
+    roomy, new_world = run(params, 1), setup.new_world
 
     monkeypatch.setattr(
-        model,
+        setup,
         "new_world",
         lambda *args: (lambda w: w._replace(log=w.log[:300], agenda=w.agenda[:300]))(new_world(*args)),
     )

@@ -11,7 +11,8 @@ import pytest
 from sandboxes.simulations.saga import calls
 from sandboxes.simulations.saga.chance import UNSEEN, normal, uniform
 from sandboxes.simulations.saga.checks import saga_params
-from sandboxes.simulations.saga.model import prepared, run
+from sandboxes.simulations.saga.model import run
+from sandboxes.simulations.saga.setup import prepared
 from sandboxes.simulations.saga.world import (
     BACK,
     COMMITTED,
