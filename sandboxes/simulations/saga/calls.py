@@ -98,6 +98,24 @@ def must_know(rules: Rules, world: World, order: int, step: int) -> bool:
 
 
 @njit(cache=True)
+def is_trouble(result: int) -> bool:
+    """Whether a retry may help."""
+    return result in (FAILED, UNKNOWN)
+
+
+@njit(cache=True)
+def is_for_a_person(rules: Rules, world: World, order: int, step: int, direction: int, result: int) -> bool:
+    """Whether a call that came to `result` and is not retried any more leaves its saga neither way to go.
+
+    Undoing has no other way out. What comes after a pivot must be done. And a pivot or a last step that may have been
+    done, and whose service does not say so, can neither be relied upon nor undone.
+    """
+    if direction == BACK:
+        return True
+    return must_go_on(rules, step) or (is_trouble(result) and must_know(rules, world, order, step))
+
+
+@njit(cache=True)
 def may_retry(rules: Rules, world: World, order: int, step: int, direction: int, tries: int) -> bool:
     """Whether a call that has been retried `tries` times may be retried once more."""
     most = PERSISTENT
@@ -113,9 +131,3 @@ def later(rules: Rules, world: World, order: int, step: int, direction: int, num
     """Try again after a wait; `tries` counts the retries so far."""
     pause_s = wait_s(rules, order, step, direction, number, tries + 1)
     soon(world, pause_s, SENDS, order, step, direction, number, tries + 1, DONE)
-
-
-@njit(cache=True)
-def is_trouble(result: int) -> bool:
-    """Whether a retry may help."""
-    return result in (FAILED, UNKNOWN)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from sandboxes.simulations.saga.calls import attempt, is_trouble, later, may_retry, must_go_on
+from sandboxes.simulations.saga.calls import attempt, is_for_a_person, is_trouble, later, may_retry
 from sandboxes.simulations.saga.chance import DELAY, DUPLICATE, HELD_UP, uniform
 from sandboxes.simulations.saga.world import (
     BACK,
@@ -101,7 +101,10 @@ def answered(
         task["retrying"][direction] = 0
     if result in (DONE, REPEATED, EMPTY):
         _succeeded(rules, world, order, step, direction)
-    elif direction == BACK or must_go_on(rules, step):
+    elif direction == FORWARD and rules["idempotent"] and task["done"] > 0 and task["cancelled"] == 0:
+        # Its memory says that another attempt, or another copy of the event, has done it.
+        _succeeded(rules, world, order, step, FORWARD)
+    elif is_for_a_person(rules, world, order, step, direction, result):
         end(world, order, STUCK)
     else:
         _gave_up(rules, world, order, step)
@@ -122,10 +125,6 @@ def _succeeded(rules: Rules, world: World, order: int, step: int, direction: int
 @njit(cache=True)
 def _gave_up(rules: Rules, world: World, order: int, step: int) -> None:
     task = world.tasks[order * rules["steps"] + step]
-    if rules["idempotent"] and task["done"] > 0 and task["cancelled"] == 0:
-        # Another attempt, or another copy of the event, has done it.
-        _succeeded(rules, world, order, step, FORWARD)
-        return
     note(world, order, DECIDED, step, BACK, NONE_YET, HEARD)
     undo_own = not rules["idempotent"] and task["unknown"] > 0
     if rules["idempotent"]:

@@ -14,7 +14,7 @@ Left out  Queues and capacity of the services, crashes of a service or its memor
           the time limit of a reservation, and deadlocks (an order locks one row). Waiting for a row does not run
           into the step timeout, only into the lock timeout. Steps after a pivot, and the second phase of the other two
           protocols, are never refused; they, and a last step or pivot whose outcome is unknown, are asked for until
-          they answer, and land with a person after 50 retries.
+          they answer, and land with a person after 50 retries: such a step is never undone.
 Source    Garcia-Molina and Salem, Sagas, SIGMOD 1987 <https://dl.acm.org/doi/10.1145/38713.38742>; Gray and Lamport,
           Consensus on Transaction Commit, 2006 <https://lamport.azurewebsites.net/video/consensus-on-transaction-commit.pdf>;
           Step Functions, for the rule of its retries

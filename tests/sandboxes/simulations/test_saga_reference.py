@@ -60,6 +60,8 @@ class Order:
             verdict = self.try_step(step, FORWARD)
             if verdict == DONE:
                 continue
+            if verdict in (FAILED, UNKNOWN) and service.unknown and self.decides(step):
+                return self.ended(STUCK)
             for back in range(step if service.unknown else step - 1, -1, -1):
                 if self.try_step(back, BACK) != DONE:
                     return self.ended(STUCK)
@@ -69,12 +71,16 @@ class Order:
     def ended(self, status: int) -> tuple[int, float, int]:
         return status, self.now_s, sum(service.undone_s < inf for service in self.services)
 
+    def decides(self, step: int) -> bool:
+        """Whether the order goes through once this step is done."""
+        return step == int(self.rules["steps"]) - 1
+
     def try_step(self, step: int, direction: int) -> int:
         service, retries = self.services[step], 0
         while True:
             verdict = self.attempt(step, direction, service)
             most = self.rules["retry_max_attempts" if direction == FORWARD else "compensation_max_attempts"]
-            if direction == FORWARD and step == self.rules["steps"] - 1 and service.unknown:
+            if direction == FORWARD and service.unknown and self.decides(step):
                 most = 50
             if verdict not in (FAILED, UNKNOWN) or retries == most:
                 return verdict
@@ -113,6 +119,7 @@ class Order:
         {"timeout_percent": 30, "step_timeout_s": 0.15, "permanent_failure_percent": 10},
         {"transient_failure_percent": 40, "compensation_failure_percent": 60, "compensation_max_attempts": 1},
         {"steps": 8, "retry_max_attempts": 0, "timeout_percent": 20},
+        {"timeout_percent_by_step": "0,0,0,97"},
     ],
 )
 def test_an_order_ends_as_it_does_in_the_reference(changes: dict[str, Any], seed: int) -> None:
