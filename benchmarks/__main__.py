@@ -12,7 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks import browser, hashing, kernels, server, sweeps
+from benchmarks import browser, exams, hashing, kernels, server, sweeps
 from sandboxes.simulations import catalogue
 from tests import house
 
@@ -39,6 +39,7 @@ def main() -> None:
                 server.bench(running.url, simulation.slug)
         finally:
             running.stop()
+    exams.bench()
     sweeps.bench()
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 def judged(what: str, value: float, at_most: float, unit: str = "ms") -> None:
     """Print one row. It says "reached" or by what factor the target is missed."""
-    verdict = "reached" if value <= at_most else f"missed: {value / at_most:.2f} times as much"
+    missed = f"missed: {value / at_most:.2f} times as much" if at_most else "missed"
+    verdict = "reached" if value <= at_most else missed
     print(f"{what:<66}{value:>8,.0f} {unit:<3}  target {at_most:>6,.0f} {unit:<3} {verdict}", flush=True)
 
 

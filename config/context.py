@@ -5,7 +5,13 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-PLACES = (("patterns", "Patterns"), ("sandboxes", "Sandboxes"), ("practice", "Practice"), ("progress", "Progress"))
+PLACES = (
+    ("patterns", "Patterns"),
+    ("sandboxes", "Sandboxes"),
+    ("practice", "Practice"),
+    ("exams", "Exams"),
+    ("progress", "Progress"),
+)
 
 
 def places(request: HttpRequest) -> dict[str, Any]:

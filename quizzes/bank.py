@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from django.db import transaction
+from django.db.models import Q
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from patterns.catalogue import TASKS
@@ -189,7 +190,8 @@ def _repeated(question: BankQuestion, seen: dict[tuple[str, str], str]) -> Itera
 def _refuse_to_falsify_answers(questions: Sequence[BankQuestion], rows: Mapping[str, Question]) -> None:
     told_apart = [question for question in questions if question.id in rows and _asks_anew(question, rows[question.id])]
     answered = set(
-        Question.objects.filter(id__in=[question.id for question in told_apart], answers__isnull=False)
+        Question.objects.filter(id__in=[question.id for question in told_apart])
+        .filter(Q(answers__isnull=False) | Q(items__isnull=False))
         .values_list("id", flat=True)
         .distinct()
     )

@@ -76,12 +76,13 @@ def of_learner(learner: User | None) -> dict[str, Evidence]:
 def _first_answers(learner: User) -> dict[str, dict[str, int]]:
     """Per pattern: first answers, how many of them were right, and how many are on questions still offered."""
     counted = (
-        Answer.objects.filter(learner=learner, first_exposure=True, question__patterns__isnull=False)
+        Answer.objects.filter(learner=learner, question__patterns__isnull=False)
         .values("question__patterns__pattern")
         .annotate(
-            answered=Count("id"),
-            right=Count("id", filter=Q(correct=True)),
-            seen=Count("id", filter=Q(question__retired=False)),
+            answered=Count("id", filter=Q(first_exposure=True)),
+            right=Count("id", filter=Q(first_exposure=True, correct=True)),
+            # Also those whose answer was only read, after an exam in which they were never opened.
+            seen=Count("question", filter=Q(question__retired=False), distinct=True),
         )
         .order_by("question__patterns__pattern")
     )

@@ -1,4 +1,4 @@
-"""What practice keeps for a learner: exported, moved from a guest to an account, or not worth keeping."""
+"""What practice and exams keep for a learner: exported, moved from a guest to an account, or not worth keeping."""
 
 from __future__ import annotations
 
@@ -7,24 +7,31 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from quizzes.models import Answer, PracticeSession
+from quizzes import attempts
+from quizzes.models import Answer, Attempt, AttemptChange, AttemptItem, OptionRow, PracticeSession
 from quizzes.practice import standing
 
 
 def export(user: User) -> dict[str, Any]:
-    """Every session with its answers, ready for JSON; options are told by their text."""
+    """Every session and attempt with its answers, ready for JSON; options are told by their text."""
     sessions = PracticeSession.objects.filter(learner=user).prefetch_related("answers__question")
-    return {"sessions": [_session(session) for session in sessions]}
+    attempts.close_overdue(Attempt.objects.filter(learner=user))
+    taken = Attempt.objects.filter(learner=user).prefetch_related("items__question", "items__answer", "items__changes")
+    return {
+        "sessions": [_session(session) for session in sessions],
+        "exams": [_attempt(attempt) for attempt in taken],
+    }
 
 
 def merge(guest: User, user: User) -> None:
-    """Move sessions and answers. Call it in a transaction.
+    """Move sessions, attempts and answers. Call it in a transaction. A running attempt simply goes on.
 
     Only the earliest answer to a question by either of the two stays a first exposure.
     """
     # The account may answer in another browser meanwhile; `practice.record` takes the same lock.
     User.objects.select_for_update().get(pk=user.pk)
     PracticeSession.objects.filter(learner=guest).update(learner=user)
+    Attempt.objects.filter(learner=guest).update(learner=user)
     both = Answer.objects.filter(learner__in=[guest, user])
     earlier = both.filter(question=OuterRef("question")).filter(
         Q(answered_at__lt=OuterRef("answered_at")) | Q(answered_at=OuterRef("answered_at"), id__lt=OuterRef("id"))
@@ -36,7 +43,8 @@ def merge(guest: User, user: User) -> None:
 
 def empty_handed(learners: QuerySet[User]) -> QuerySet[User]:
     """Those who never answered a question, whatever they began."""
-    return learners.filter(answers__isnull=True)
+    in_exams = AttemptChange.objects.filter(item__attempt__learner=OuterRef("pk"))
+    return learners.filter(~Exists(in_exams), answers__isnull=True)
 
 
 def _session(session: PracticeSession) -> dict[str, Any]:
@@ -61,3 +69,54 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "first_exposure": answer.first_exposure,
         "answered_at": answer.answered_at.isoformat(),
     }
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    """While an exam runs its answers are told as they stand; what is right comes with its end."""
+    return {
+        "id": str(attempt.id),
+        "title": attempt.title,
+        "kind": attempt.kind,
+        "pattern": attempt.pattern or None,
+        "started_at": attempt.started_at.isoformat(),
+        "deadline_at": attempt.deadline_at.isoformat(),
+        "submitted_at": attempt.submitted_at.isoformat() if attempt.submitted_at else None,
+        "closed_at": attempt.closed_at.isoformat() if attempt.closed_at else None,
+        "items": [_item(item, attempt.closed_at is not None) for item in attempt.items.all()],
+    }
+
+
+def _item(item: AttemptItem, closed: bool) -> dict[str, Any]:
+    options = item.question.options
+    told = {
+        "question": item.question_id,
+        "stem": item.question.stem,
+        "options_as_shown": [options[place]["text"] for place in item.shown],
+        "chosen": [options[place]["text"] for place in item.chosen],
+        "flagged": item.flagged,
+        "guessed": item.guessed,
+        "spent_ms": item.spent_ms,
+        "changes": [
+            {
+                "sequence": change.sequence,
+                "field": change.field,
+                "value": _value(change, options),
+                "made_at": change.made_at.isoformat(),
+                "received_at": change.received_at.isoformat(),
+            }
+            for change in item.changes.all()
+        ],
+    }
+    if closed:
+        answer = getattr(item, "answer", None)
+        told |= {
+            "correct": item.correct,
+            "counted": item.scored,
+            "first_exposure": answer.first_exposure if answer else None,
+        }
+    return told
+
+
+def _value(change: AttemptChange, options: list[OptionRow]) -> Any:
+    value = change.value
+    return [options[place]["text"] for place in value] if isinstance(value, list) else value

@@ -134,15 +134,118 @@ class PracticeSession(models.Model):
         return TITLES.get(self.pattern, self.pattern) or "All patterns"
 
 
-class Answer(models.Model):
-    """What a learner chose, once per question and session. Only a first exposure says what they know."""
+class Attempt(models.Model):
+    """One sitting of an exam: its questions and their order are fixed, its deadline is the server's."""
 
-    session = models.ForeignKey(PracticeSession, on_delete=models.CASCADE, related_name="answers")
+    class Kind(models.TextChoices):
+        MOCK = "mock", "Mock exam"
+        SHORT = "short", "Short form"
+        DRILL = "drill", "Pattern drill"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    learner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="attempts")
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    pattern = models.CharField(max_length=80, blank=True)
+    complete = models.BooleanField(help_text="Whether the bank could fill the whole form.")
+    length = models.PositiveSmallIntegerField(help_text="How many questions.")
+    started_at = models.DateTimeField(default=timezone.now)
+    deadline_at = models.DateTimeField()
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+        indexes = [
+            models.Index(fields=["learner", "-started_at"], name="attempts_of_a_learner"),
+            models.Index(fields=["deadline_at"], condition=models.Q(closed_at=None), name="open_attempts_by_deadline"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} of {self.length} questions"
+
+    def get_absolute_url(self) -> str:
+        return reverse("exam", args=[self.id])
+
+    @property
+    def title(self) -> str:
+        """The name of the form, which says what it is not."""
+        if self.kind == self.Kind.DRILL:
+            return f"Pattern drill: {TITLES.get(self.pattern, self.pattern)}"
+        return self.get_kind_display() if self.complete else f"{self.get_kind_display()}, incomplete"
+
+
+class AttemptItem(models.Model):
+    """A question in its place in an attempt, with the answer as it stands.
+
+    `chosen`, `flagged` and `guessed` each hold the change with the highest sequence number that was acknowledged.
+    """
+
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="items")
+    number = models.PositiveSmallIntegerField()
+    question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="items")
+    shown: models.JSONField[Any, list[int]] = models.JSONField(help_text="The options' places in the bank, as shown.")
+    scored = models.BooleanField(help_text="Whether it counts; nobody is told before the end.")
+    chosen: models.JSONField[Any, list[int]] = models.JSONField(default=list)
+    chosen_sequence = models.BigIntegerField(default=0)
+    chosen_at = models.DateTimeField(null=True, blank=True)
+    flagged = models.BooleanField(default=False)
+    flagged_sequence = models.BigIntegerField(default=0)
+    guessed = models.BooleanField(default=False)
+    guessed_sequence = models.BigIntegerField(default=0)
+    spent_ms = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    correct = models.BooleanField(null=True, blank=True, help_text="Set when the attempt is closed.")
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["attempt", "number"], name="one_item_per_number"),
+            models.UniqueConstraint(fields=["attempt", "question"], name="a_question_once_per_attempt"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.question_id}"
+
+
+class AttemptChange(models.Model):
+    """A change that was acknowledged. Rows are added and never altered: what an item holds follows from them."""
+
+    class Field(models.TextChoices):
+        CHOSEN = "chosen"
+        FLAGGED = "flagged"
+        GUESSED = "guessed"
+        SPENT_MS = "spent_ms"
+
+    item = models.ForeignKey(AttemptItem, on_delete=models.CASCADE, related_name="changes")
+    sequence = models.BigIntegerField()
+    field = models.CharField(max_length=8, choices=Field.choices)
+    value: models.JSONField[Any, list[int] | bool | int] = models.JSONField()
+    made_at = models.DateTimeField(help_text="When the learner made it, as their browser says, within what can be.")
+    received_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["item", "sequence"], name="one_change_per_sequence_number")]
+
+    def __str__(self) -> str:
+        return f"{self.field} of item {self.item_id} at {self.sequence}"
+
+
+class Answer(models.Model):
+    """What a learner chose, once per question and practice session or closed attempt.
+
+    Only a first exposure says what they know: the earliest answer, which no feedback can have preceded.
+    """
+
+    session = models.ForeignKey(
+        PracticeSession, on_delete=models.CASCADE, related_name="answers", null=True, blank=True
+    )
+    item = models.OneToOneField(AttemptItem, on_delete=models.CASCADE, related_name="answer", null=True, blank=True)
     learner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="answers")
     question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="answers")
     shown: models.JSONField[Any, list[int]] = models.JSONField(help_text="The options' places in the bank, as shown.")
     chosen: models.JSONField[Any, list[int]] = models.JSONField(help_text="The chosen options' places in the bank.")
-    certainty = models.CharField(max_length=6, choices=Certainty.choices)
+    certainty = models.CharField(max_length=6, choices=Certainty.choices, blank=True)
     correct = models.BooleanField()
     first_exposure = models.BooleanField()
     answered_at = models.DateTimeField(default=timezone.now)
@@ -151,6 +254,10 @@ class Answer(models.Model):
         ordering = ["answered_at", "id"]
         constraints = [
             models.UniqueConstraint(fields=["session", "question"], name="one_answer_per_session_and_question"),
+            models.CheckConstraint(
+                condition=models.Q(session=None, item__isnull=False) | models.Q(session__isnull=False, item=None),
+                name="an_answer_is_from_practice_or_from_an_exam",
+            ),
             models.UniqueConstraint(
                 fields=["learner", "question"],
                 condition=models.Q(first_exposure=True),

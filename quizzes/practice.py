@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import User
-from quizzes.models import Answer, Certainty, OptionRow, PracticeSession, Question
+from quizzes.models import Answer, AttemptItem, Certainty, OptionRow, PracticeSession, Question
 
 LETTERS = "ABCDEF"
 T = TypeVar("T", int, str)
@@ -75,14 +75,17 @@ def offered(pattern: str = "") -> QuerySet[Question]:
 def start(learner: User, questions: QuerySet[Question], most: int, pattern: str = "") -> PracticeSession:
     """Save and return a session of up to `most` of these questions.
 
-    Never answered ones first, then those last answered wrongly, then the rest, longest ago first.
+    Never answered ones first, then those last answered wrongly, then the rest, longest ago first; what a running exam
+    holds comes last, since practice tells what is right.
     """
     session_id = uuid4()
     ids = shuffled(questions.values_list("id", flat=True), str(session_id))
     latest = {answer.question_id: answer for answer in Answer.objects.filter(learner=learner, question__in=ids)}
-    return PracticeSession.objects.create(
-        id=session_id, learner=learner, pattern=pattern, question_ids=by_need(ids, latest)[:most]
+    in_exam = set(
+        AttemptItem.objects.filter(attempt__learner=learner, attempt__closed_at=None).values_list("question", flat=True)
     )
+    wanted = sorted(by_need(ids, latest), key=lambda id: id in in_exam)
+    return PracticeSession.objects.create(id=session_id, learner=learner, pattern=pattern, question_ids=wanted[:most])
 
 
 def by_need(ids: Iterable[str], latest: dict[str, Answer]) -> list[str]:

@@ -1,8 +1,8 @@
-"""Addresses of practice and progress."""
+"""Addresses of practice, exams and progress."""
 
 from django.urls import path
 
-from quizzes import views
+from quizzes import exam_views, views
 
 urlpatterns = [
     path("practice/", views.practice, name="practice"),
@@ -10,5 +10,13 @@ urlpatterns = [
     path("practice/<uuid:session_id>/", views.session, name="practice_session"),
     path("practice/<uuid:session_id>/again/", views.again, name="practice_again"),
     path("practice/<uuid:session_id>/<int:number>/", views.question, name="practice_question"),
+    path("exams/", exam_views.exams, name="exams"),
+    path("exams/<uuid:attempt_id>/", exam_views.exam, name="exam"),
+    path("exams/<uuid:attempt_id>/<int:number>/", exam_views.item, name="exam_item"),
+    path("exams/<uuid:attempt_id>/paper/", exam_views.paper, name="exam_paper"),
+    path("exams/<uuid:attempt_id>/changes/", exam_views.changes, name="exam_changes"),
+    path("exams/<uuid:attempt_id>/state/", exam_views.state, name="exam_state"),
+    path("exams/<uuid:attempt_id>/review/", exam_views.review, name="exam_review"),
+    path("exams/<uuid:attempt_id>/submit/", exam_views.submit, name="exam_submit"),
     path("progress/", views.progress, name="progress"),
 ]

@@ -15,10 +15,10 @@ from django_htmx.middleware import HtmxDetails
 
 from accounts.services import current_learner, learner_for
 from patterns.catalogue import TITLES
-from quizzes import evidence, limits
+from quizzes import attempts, evidence, limits
 from quizzes import practice as practising
 from quizzes.forms import AnswerForm, ChooseForm
-from quizzes.models import Answer, Certainty, PracticeSession, Question
+from quizzes.models import Answer, Attempt, Certainty, PracticeSession, Question
 
 RECENT_SESSIONS = 10
 
@@ -100,9 +100,13 @@ def again(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @require_safe
 def progress(request: HttpRequest) -> HttpResponse:
     """What the learner's answers show so far, pattern by pattern."""
-    told = evidence.of_learner(current_learner(request))
+    learner = current_learner(request)
+    if learner:
+        attempts.close_overdue(Attempt.objects.filter(learner=learner))
+    told = evidence.of_learner(learner)
     context = {
         "evidence": [(slug, TITLES.get(slug, slug), of_pattern) for slug, of_pattern in told.items()],
+        "any_answered": any(of_pattern.answered for of_pattern in told.values()),
         "enough_answers": evidence.ENOUGH_ANSWERS,
         "standings": _recent(request),
     }

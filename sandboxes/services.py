@@ -52,8 +52,10 @@ WANTED_KEPT_S = 5
 TRIES = 3
 TRIES_KEPT_S = 120
 SUBSCRIBE_PATIENCE_S = 1.0
-# A worker gives a run up after this long.
+# A worker gives a run up after this long, all the checks of a simulation later, and is killed if it cannot.
 TIME_LIMIT_S = 10
+CHECKS_TIME_LIMIT_S = 60
+KILLED_LATER_S = 5
 ASK_AGAIN_S = 2
 
 # One claim for all who ask the same, and only with room in the queue and a token of the visitor's: all or nothing.
@@ -150,6 +152,7 @@ TOO_MANY = (
 GIVEN_UP = {
     "slow": f"This run took longer than {TIME_LIMIT_S} s and was stopped. Make it smaller: fewer requests, or a "
     "shorter run.",
+    "slow checks": f"The checks took longer than {CHECKS_TIME_LIMIT_S} s and were stopped: the workers are overloaded.",
     "memory": "This run needed more memory than the worker has. Make it smaller: fewer requests, or a shorter run.",
     "error": "This run failed in the worker, and its log says why. Other settings may work.",
 }
@@ -274,6 +277,7 @@ COMPUTED: Mapping[Part, Callable[[Run], dict[str, Any]]] = {
     Part.REPLAY: _replay,
 }
 QUEUES: Mapping[Part, Queue] = {Part.CHECKS: SWEEPS}
+LIMITS_S: Mapping[Part, int] = {Part.CHECKS: CHECKS_TIME_LIMIT_S}
 
 
 def warm(simulation: Simulation[Any, Any]) -> None:
@@ -339,7 +343,15 @@ def _publish(wanted: Run, visitor: HttpRequest | None) -> Failed | None:
         return _refusal(verdict)
     arguments = (wanted.key, wanted.simulation.slug, wanted.settings, wanted.seed, wanted.part.value, claim)
     try:
-        current_app.send_task("sandboxes.tasks.execute", arguments, queue=queue.name, expires=queue.claim_kept_s)
+        limit_s = LIMITS_S.get(wanted.part, TIME_LIMIT_S)
+        current_app.send_task(
+            "sandboxes.tasks.execute",
+            arguments,
+            queue=queue.name,
+            expires=queue.claim_kept_s,
+            soft_time_limit=limit_s,
+            time_limit=limit_s + KILLED_LATER_S,
+        )
     except Exception:
         connection().eval(GIVE_BACK, 1, f"claim:{wanted.key}", claim)
         raise
@@ -381,15 +393,15 @@ def _compute_and_keep(key: str, slug: str, params: Mapping[str, Any], seed: int,
         result = compute(Run(simulation, simulation.parse(params), seed, part))
     except Exception as error:
         log.exception("run_failed", slug=slug, key=key)
-        _keep(key, {"failed": _why(error)}, FAILURE_KEPT_S)
+        _keep(key, {"failed": _why(error, part)}, FAILURE_KEPT_S)
         return "failed"
     _keep(key, result, RESULT_KEPT_S)
     return "computed"
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception, part: Part) -> str:
     if isinstance(error, SoftTimeLimitExceeded):
-        return "slow"
+        return "slow checks" if part is Part.CHECKS else "slow"
     return "memory" if isinstance(error, MemoryError) else "error"
 
 

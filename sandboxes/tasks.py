@@ -14,7 +14,6 @@ from sandboxes import chains, services
 log = structlog.get_logger(__name__)
 
 # A kernel that does not notice the time limit is ended together with its process.
-KILLED_AFTER_S = services.TIME_LIMIT_S + 5
 
 
 class WatchedRequest(Request):
@@ -45,11 +44,9 @@ class Watched(Task):  # type: ignore[type-arg]  # generic for the type checker o
 
 
 # Whoever still waits for a lost run asks again, so it is not given back as well.
-@shared_task(
-    base=Watched, queue="interactive", soft_time_limit=services.TIME_LIMIT_S, time_limit=KILLED_AFTER_S, max_retries=0
-)
+@shared_task(base=Watched, queue="interactive", max_retries=0)
 def execute(key: str, slug: str, params: Mapping[str, Any], seed: int, part: str, claim: str) -> None:
-    """One run for somebody who waits: at most 10 s, and none at all when nobody waits any more."""
+    """One run for somebody who waits, within the limits it was sent with, and none when nobody waits any more."""
     outcome = services.execute(key, slug, params, seed, part, claim)
     log.info(f"run_{outcome}", slug=slug, part=part, key=key)
 

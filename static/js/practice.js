@@ -1,4 +1,4 @@
-// Keys for a question (A-F or 1-6, Enter, G U S, N) and the focus after an answer. Without this file everything works by hand.
+// Keys for a question (A-F or 1-6, Enter, G U S, N P F, ?) and the focus after an answer. Without this file everything works by hand.
 const SWITCH = "practice-keys";
 const keySwitch = document.querySelector("[data-key-switch]");
 const box = keySwitch.querySelector("input");
@@ -24,9 +24,18 @@ function press(key) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey || event.repeat) return;
-  if (event.key === "Enter" && event.target.matches("#question input")) {
-    document.querySelector("#question .certainty button").focus();
+  if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  if (event.key === "?" && box.checked && !isTyping(event.target)) {
+    const help = document.querySelector("[data-key-help]");
+    help.open = !help.open;
+    if (help.open) help.scrollIntoView({ block: "nearest" });
+    event.preventDefault();
+    return;
+  }
+  if (event.shiftKey) return;
+  const certainty = document.querySelector("#question .certainty button");
+  if (event.key === "Enter" && certainty && event.target.matches("#question input")) {
+    certainty.focus();
     event.preventDefault();
   } else if (event.key.length === 1 && box.checked && !isTyping(event.target) && press(event.key.toLowerCase())) {
     event.preventDefault();

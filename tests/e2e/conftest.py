@@ -17,7 +17,7 @@ from tests import house
 
 AXE = Path(__file__).with_name("axe.min.js")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-REFUSED = re.compile(r"responded with a status of (4\d\d|503) ")
+REFUSED = re.compile(r"responded with a status of (4\d\d|503) |net::ERR_INTERNET_DISCONNECTED")
 # Without these, Chromium talks to its maker's servers at every start.
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -65,8 +65,8 @@ NewContext = Callable[..., BrowserContext]
 def new_context(chromium: Browser, base_url: str) -> Iterator[NewContext]:
     """Makes browser contexts (`color_scheme="dark"`, `java_script_enabled=False`...) that are closed after the test.
 
-    `refusing` names how addresses end that are to be answered with a 4xx status or 503, which the browser logs as an
-    error.
+    `refusing` names how addresses end that are to be answered with a 4xx status or 503, or cannot be reached because
+    the context is offline, which the browser logs as an error.
     The test fails if a page of them logs another error, breaks the Content-Security-Policy or throws.
     """
     contexts: list[BrowserContext] = []

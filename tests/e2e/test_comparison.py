@@ -94,7 +94,7 @@ def test_a_seed_changes_both_runs(page):
 def test_scenarios_resets_and_the_way_back_keep_the_baseline(page):
     opened(page, "?baseline=dead_s%3D20")
 
-    page.get_by_role("link", name="Flapping").click()
+    page.get_by_role("link", name="Slow, not dead").click()
     drawn(page)
     assert pinned(page) == ["dead_s=20"]
     page.get_by_role("link", name="Reset all").click()

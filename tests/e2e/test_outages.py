@@ -200,3 +200,23 @@ def test_a_run_that_takes_too_long_says_so_and_how_to_make_it_smaller(page, frai
     expect(page.locator("#run-notice")).to_contain_text("took longer than 10 s and was stopped. Make it smaller")
     page.locator("[data-knob=arrival_rate_per_s] input[type=number]").fill("100")
     shows(page, "seed=72")
+
+
+def test_an_exam_goes_on_and_ends_while_redis_is_gone(new_context, redis):
+    page = new_context().new_page()
+    page.goto("/exams/?pattern=circuit-breaker")
+    redis.kill()
+    try:
+        page.get_by_role("button", name="Start the drill").click()
+        for number in (1, 2):
+            expect(page.locator("#question-number")).to_contain_text(f"Question {number} of")
+            page.locator("label.opt").first.click()
+            expect(page.locator("[data-saved]")).to_have_text("Saved")
+            page.get_by_role("button", name="Next", exact=True).click()
+        page.get_by_role("button", name="Review and submit").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("2 of 10 answered")
+        page.get_by_role("button", name="Submit all the same").click()
+
+        expect(page.get_by_role("heading", level=1)).to_contain_text("% right")
+    finally:
+        redis.start()

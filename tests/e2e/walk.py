@@ -33,6 +33,7 @@ FOR_STRANGERS = {
     f"{SANDBOX}replay/": "A run, step by step",
     "/practice/": "Practice",
     "/practice/about/circuit-breaker/": "Questions on Circuit breaker",
+    "/exams/": "Exams",
     "/progress/": "Progress",
     "/account/": "You are new here",
     "/account/login/": "Sign in",
@@ -62,6 +63,7 @@ def every_state(page: Page, running: house.House) -> Iterator[str]:
     yield from _opened(page)
     yield from _while_workers_are_busy(page, running)
     yield from _practice(page)
+    yield from _exam(page)
     yield from _experiments(page)
     yield from _addresses(page, FOR_GUESTS)
     yield from _account(page, running)
@@ -140,6 +142,34 @@ def _practice(page: Page) -> Iterator[str]:
     page.goto("/progress/")
     expect(page.locator(".evidence li").first).to_be_visible()
     yield "progress, with answers"
+
+
+def _exam(page: Page) -> Iterator[str]:
+    page.goto("/exams/")
+    page.get_by_role("button", name="Start the drill").click()
+    expect(page.locator("#stem")).to_be_visible()
+    yield "exam, first question"
+    page.locator("label.opt").first.click()
+    for name in ("Flag for review", "I am guessing"):
+        page.get_by_label(name).check()
+    yield "exam, answered and flagged"
+    _fold_out(page)
+    page.get_by_role("button", name="Review and submit").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("1 of .* answered"))
+    yield "exam, review"
+    page.goto("/exams/")
+    expect(page.get_by_role("link", name="Carry on")).to_be_visible()
+    yield "exams, one running"
+    page.go_back()
+    page.get_by_role("button", name="Submit all the same").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("% right"))
+    _fold_out(page)
+    yield "exam, result"
+    for line in (0, 1):
+        page.locator(".exam-lines a").nth(line).click()
+        expect(page.locator(".stem")).to_be_visible()
+        yield "exam, a question reviewed" if line == 0 else "exam, a question never opened"
+        page.get_by_role("link", name="All results").click()
 
 
 def _experiments(page: Page) -> Iterator[str]:

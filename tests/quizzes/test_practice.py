@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
+from typing import TypeVar
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -15,6 +16,7 @@ from quizzes import practice
 from quizzes.models import Answer, Certainty, Question
 from tests.quizzes.conftest import answer_rightly, answer_wrongly, entry, many, save
 
+T = TypeVar("T")
 SUBSETS = st.sets(st.integers(0, 5), max_size=6)
 
 
@@ -166,12 +168,12 @@ def test_two_sessions_answered_at_once_give_one_first_exposure(choice, sit):
     assert sorted(answer.first_exposure for answer in answers) == [False, True]
 
 
-def at_once(*calls: Callable[[], Answer]) -> list[Answer]:
+def at_once(*calls: Callable[[], T]) -> list[T]:
     """The results of calls made at the same moment, each on a connection of its own."""
     together = Barrier(len(calls))
-    results: list[Answer] = []
+    results: list[T] = []
 
-    def run(call: Callable[[], Answer]) -> None:
+    def run(call: Callable[[], T]) -> None:
         together.wait()
         try:
             results.append(_when_unlocked(call))
@@ -186,7 +188,7 @@ def at_once(*calls: Callable[[], Answer]) -> list[Answer]:
     return results
 
 
-def _when_unlocked(call: Callable[[], Answer]) -> Answer:
+def _when_unlocked(call: Callable[[], T]) -> T:
     """SQLite in memory, which only tests use, does not wait for a lock; files and PostgreSQL do."""
     for _ in range(500):
         try:

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from accounts.models import User
-from quizzes import evidence
+from quizzes import attempts, evidence
 from quizzes.models import Question
 from tests.quizzes.conftest import answer_rightly, answer_wrongly, entry, many, save, text
+from tests.quizzes.exams import item_of, sit_exam
 
 
 @settings(deadline=None)
@@ -129,3 +130,13 @@ def test_someone_signed_in_is_not_asked_to_sign_up(choice, client, sit):
 
     assert "1 of 1 right" in page
     assert "Sign up to keep this" not in page
+
+
+def test_a_question_only_read_after_an_exam_is_seen_and_no_evidence(learner):
+    attempt = sit_exam(learner)
+    attempts.close(attempt.pk, submitted=True)
+    attempts.reveal(item_of(attempt))
+
+    told = evidence.of_learner(learner)["circuit-breaker"]
+
+    assert (told.offered, told.unseen, told.answered) == (4, 3, 0)

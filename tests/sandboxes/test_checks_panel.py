@@ -241,3 +241,21 @@ def test_the_circuit_breakers_sources_are_links(client, worker):
 
     assert '<a href="https://github.com/danielfm/pybreaker">pybreaker</a>' in page
     assert "&lt;https" not in page
+
+
+def test_all_the_checks_have_more_time_than_a_run(asked):
+    for part in (Part.RESULT, Part.CHECKS):
+        services.run(Run(CIRCUIT_BREAKER, CIRCUIT_BREAKER.parse({}), part=part), wait_s=0)
+
+    limits_s = [(kept["soft_time_limit"], kept["time_limit"]) for _, _, kept in asked]
+    assert limits_s == [(10, 15), (60, 65)]
+
+
+def test_checks_that_took_too_long_do_not_ask_for_a_smaller_run(client, worker, monkeypatch):
+    def give_up(run):
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(services, "compute", give_up)
+    services.run(Run(CIRCUIT_BREAKER, CIRCUIT_BREAKER.parse({}), part=Part.CHECKS), wait_s=30)
+
+    assert "took longer than 60 s and were stopped" in client.get("/sandboxes/circuit-breaker/checks/").content.decode()

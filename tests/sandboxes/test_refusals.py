@@ -231,7 +231,7 @@ def test_a_run_that_does_not_notice_its_time_limit_is_told_as_too_slow(store, as
 
     lost_task(asked).on_timeout(True, services.TIME_LIMIT_S)
     assert services.run(wanted, wait_s=0.01) == Waiting()
-    lost_task(asked).on_timeout(False, tasks.KILLED_AFTER_S)
+    lost_task(asked).on_timeout(False, services.TIME_LIMIT_S + services.KILLED_LATER_S)
 
     assert services.run(wanted, wait_s=0.01) == Failed(services.GIVEN_UP["slow"], again=False)
 

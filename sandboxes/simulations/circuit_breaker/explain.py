@@ -58,7 +58,9 @@ def _of_the_rest(result: CircuitBreakerResult) -> Iterator[str]:
         yield f"{_requests(lacking).capitalize()} to the dependency found no thread." if lacking else found
     if theirs := result.neighbour_outcome.size:
         good = int(np.count_nonzero(result.neighbour_outcome == SUCCEEDED))
-        yield f"The neighbour was well throughout and answered {good:,} of {_requests(theirs)}."
+        late = int(np.count_nonzero(result.neighbour_outcome == FAILED))
+        given_up = f", and {late:,} gave up on it after {_long(params.call_timeout_s)}" if late else ""
+        yield f"The neighbour was well throughout: {good:,} of {_requests(theirs)} had its answer{given_up}."
     if params.retries is not Retries.NONE:
         yield f"{_requests(requests).capitalize()} made {_calls(int(result.calls.sum()))}."
     if result.levels is not None and params.dependency_capacity is Capacity.LIMITED:
@@ -117,7 +119,15 @@ def _without_a_breaker(result: CircuitBreakerResult) -> str:
 
 
 def _never_opened(result: CircuitBreakerResult) -> str:
-    failed = failed_calls(result)
+    failed, refused = failed_calls(result), count(result, REFUSED)
+    if refused:
+        # Without a breaker that is open, only a store that is gone refuses.
+        calls = int(result.calls.sum())
+        ended = f"{failed:,} of {_calls(calls)} failed." if calls else "No call was made."
+        return (
+            f"The breaker never opened, but {_requests(refused)} {'was' if refused == 1 else 'were'} refused while the "
+            f"store of its state was gone. {ended}"
+        )
     if not failed:
         return "The breaker stayed closed and had no reason to open: every call was answered."
     if trouble_of(result) is None:

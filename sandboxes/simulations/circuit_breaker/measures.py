@@ -108,7 +108,8 @@ METRICS = (
         "victim_availability",
         "Neighbour served",
         "%",
-        "Share of the requests for the healthy neighbour that got its answer. All they can lack is a thread.",
+        "Share of the requests for the healthy neighbour that got its answer. What they can lack is a thread, or "
+        "the patience for an answer slower than the call timeout.",
         Better.HIGHER,
         digits=1,
         headline=False,

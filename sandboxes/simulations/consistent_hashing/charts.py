@@ -140,12 +140,12 @@ def moved_chart(books: Books) -> Chart:
     numbers = list(range(1, books.nodes + 1))
     share = 100 * books.keys / books.result.params.keys
     came, left = share[:, columns.CAME], share[:, columns.LEFT]
-    came_needlessly, left_needlessly = share[:, columns.CAME_MISPLACED], share[:, columns.LEFT_MISPLACED]
+    came_from_stayers, left_for_stayers = share[:, columns.CAME_MISPLACED], share[:, columns.LEFT_MISPLACED]
     bars = (
-        ("came", came - came_needlessly, "accent", "%{y:.2f} % came that had to"),
-        ("came needlessly", came_needlessly, "open", "%{y:.2f} % came needlessly"),
-        ("left", left_needlessly - left, "accent", "%{y:.2f} % left that had to"),
-        ("left needlessly", -left_needlessly, "open", "%{y:.2f} % left needlessly"),
+        ("came", came - came_from_stayers, "accent", "%{y:.2f} % came that had to move"),
+        ("came from one that stayed", came_from_stayers, "open", "%{y:.2f} % came from a node that stayed"),
+        ("left", left_for_stayers - left, "accent", "%{y:.2f} % left that had to move"),
+        ("left for one that stayed", -left_for_stayers, "open", "%{y:.2f} % left for a node that stayed"),
     )
     highest = 1.12 * max(float(came.max()), float(left.max()), 0.5)
     axis = {"range": [-highest, highest], "ticksuffix": " %"}
@@ -157,7 +157,15 @@ def moved_chart(books: Books) -> Chart:
             [_bar(numbers, values.round(4).tolist(), name, colour, words) for name, values, colour, words in bars],
             _by_node(books.nodes, barmode="relative", bargap=0.25, yaxis=axis),
         ),
-        columns=("Node", "Keys before", "Keys after", "Came", "Left", "Came needlessly", "Left needlessly"),
+        columns=(
+            "Node",
+            "Keys before",
+            "Keys after",
+            "Came",
+            "Left",
+            "Came from one that stayed",
+            "Left for one that stayed",
+        ),
         rows=tuple((number, *row) for number, row in zip(numbers, books.keys.tolist(), strict=True)),
         keys=(("had to move", "accent"), ("moved between nodes that both stayed", "open")),
         height_px=200,

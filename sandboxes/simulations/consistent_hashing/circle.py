@@ -31,12 +31,12 @@ RING, POINTS = 1.0, 1.1
 # Keys stand on one of these circles, by their rank, so that neighbours do not hide each other.
 KEYS, BASELINE = (0.86, 0.78, 0.7), 0.56
 STEPS = 360
-# Where a key stands: on the same node as before, on one it had to move to, or on another for nothing.
-STAYED, HAD_TO, NEEDLESS = 0, 1, 2
+# Where a key stands: on the same node as before, on one it had to move to, or on another though its own stayed.
+STAYED, HAD_TO, MISPLACED = 0, 1, 2
 FATES = (
     (STAYED, "same node as before", "refused", "circle", 5),
     (HAD_TO, "had to move", "accent", "diamond", 8),
-    (NEEDLESS, "moved needlessly", "open", "x", 7),
+    (MISPLACED, "moved, though its node stayed", "open", "x", 7),
 )
 
 
@@ -74,11 +74,11 @@ def sampled(result: ConsistentHashingResult) -> tuple[NDArray[np.float64], NDArr
 
 
 def fates_of(result: ConsistentHashingResult, keys: int = SAMPLED_KEYS) -> NDArray[np.int64]:
-    """What became of the first keys: STAYED, HAD_TO or NEEDLESS. Shape (keys,)."""
+    """What became of the first keys: STAYED, HAD_TO or MISPLACED. Shape (keys,)."""
     was, now = result.before[:keys, 0], result.after[:keys, 0]
     changed = _changed_node(result)
     had_to = (was == changed) | (now == changed) | (now < 0)
-    return np.where(was == now, STAYED, np.where(had_to, HAD_TO, NEEDLESS))
+    return np.where(was == now, STAYED, np.where(had_to, HAD_TO, MISPLACED))
 
 
 def bits(result: ConsistentHashingResult) -> int:

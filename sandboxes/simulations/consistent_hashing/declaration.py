@@ -39,7 +39,7 @@ CONSISTENT_HASHING = Simulation(
         Scenario(
             "one-point-each",
             "One point each",
-            "Ten nodes, ten places on the ring, as chance has them: the fullest node has two to four times its share, "
+            "Ten nodes, ten places on the ring, as chance has them: the fullest node has three times its share or so, "
             "and its cache cannot hold it, while others stand half empty. Give each node 100 points.",
             {"virtual_nodes": 1},
         ),
@@ -87,7 +87,7 @@ CONSISTENT_HASHING = Simulation(
         SweepIdea(
             "What a tight bound costs",
             "Nodes with few points and uneven arcs. The tighter the bound, the more keys overflow to the next node, "
-            "and the more of them move for nothing when a node is added.",
+            "and the more of them move between nodes that stay when one is added.",
             {"algorithm": "bounded_ring", "virtual_nodes": 10, "keys": 20_000, "request_rate_per_s": 1},
             {
                 "x": "balance_factor",

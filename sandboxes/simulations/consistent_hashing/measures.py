@@ -59,7 +59,7 @@ METRICS = (
     ),
     Metric(
         "misplaced_fraction",
-        "Moved needlessly",
+        "Moved between others",
         "%",
         "Share of all keys that moved between two nodes that were both there before and after.",
         Better.LOWER,
@@ -224,7 +224,8 @@ def _moves(books: Books) -> list[str]:
     if not books.misplaced:
         where = "went to the new node" if params.change is Change.ADD else "had been on the node that left"
         return [f"{told}. All that moved {where}." if books.moved else f"{told}."]
-    return [f"{told}. {_share(books.misplaced, params.keys)} moved between nodes that both stayed, for nothing."]
+    why = "to keep the bound" if params.algorithm is Algorithm.BOUNDED_RING else "for nothing"
+    return [f"{told}. {_share(books.misplaced, params.keys)} moved between nodes that both stayed, {why}."]
 
 
 def _failure(books: Books) -> str:
@@ -234,7 +235,8 @@ def _failure(books: Books) -> str:
         return told
     if books.unserved == books.moved:
         return f"{told} Nobody else has them, so every request for one reads the database."
-    return f"{told} Their copies serve now."
+    above = ", above the bound where they must" if params.algorithm is Algorithm.BOUNDED_RING else ""
+    return f"{told} Their copies serve now{above}."
 
 
 def _limits(books: Books) -> list[str]:

@@ -6,7 +6,8 @@ Model     Keys are placed on nodes by one of six algorithms over real hash funct
           capacity and a latency, which refuses a read that would wait too long; its answer fills the caches. The
           caches are warm at the start, exactly as long traffic would have left them. After a removal all clients know
           the new nodes at once. After a failure nobody takes the node's keys: a copy serves if there is one, and if
-          not every request for them reads the database. Copies are kept in step with the node that serves.
+          not every request for them reads the database; with bounded loads, copies then serve above the bound. Copies
+          are kept in step with the node that serves.
 Claim     One node more moves 1 / (n + 1) of the keys on a ring, by jump and by rendezvous, all of them to the new
           node; modulo moves n / (n + 1).
 Left out  The time it takes to notice a failure or to agree on the nodes, keys that are handed over instead of fetched

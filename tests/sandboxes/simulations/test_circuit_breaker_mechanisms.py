@@ -382,7 +382,15 @@ def test_a_request_without_a_thread_gets_no_substitute() -> None:
     [
         ({"pool": "limited", "pool_size": 2000}, "Every request to the dependency found a thread."),
         ({"pool": "limited", "pool_size": 10, "kind": "none"}, "requests to the dependency found no thread."),
-        ({"pool": "limited", "neighbour": "shares_pool"}, "The neighbour was well throughout and answered"),
+        ({"pool": "limited", "neighbour": "shares_pool"}, "The neighbour was well throughout: "),
+        (
+            {"pool": "limited", "neighbour": "shares_pool", "neighbour_median_ms": 2000, "call_timeout_s": 0.05},
+            "gave up on it after 50 ms.",
+        ),
+        (
+            {"state_kept": "shared", "instances": 2, "store_error_percent": 100, "when_store_is_gone": "open"},
+            "refused while the store of its state was gone. No call was made.",
+        ),
         ({"retries": "backoff"}, "requests made"),
         ({"dependency_capacity": "limited"}, "whose callers had given up, and at the end"),
         ({"fallback": "substitute"}, "7,283 requests got a substitute answer."),

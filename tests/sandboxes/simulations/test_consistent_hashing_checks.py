@@ -11,6 +11,7 @@ import pytest
 from sandboxes.simulations.checks import carry_out
 from sandboxes.simulations.consistent_hashing import (
     cache,
+    cache_checks,
     checks,
     hashes,
     jump,
@@ -111,15 +112,15 @@ BREAKAGES: Mapping[str, tuple[tuple[Any, str, Callable[..., Any]], ...]] = {
         (placement, "buckets_by_jump", lambda keys, of: (BUCKETS(keys, of) + np.int64(of)) * 7 % of),
     ),
     "remainders that stay": ((placement, "buckets_by_modulo", lambda keys, of: BUCKETS(keys, of)),),
-    "a forgetful cache": ((checks, "serve", _first_in_first_out),),
-    "smaller caches": ((checks, "empty_caches", _emptier), (model, "empty_caches", _emptier)),
+    "a forgetful cache": ((cache_checks, "serve", _first_in_first_out),),
+    "smaller caches": ((cache_checks, "empty_caches", _emptier), (model, "empty_caches", _emptier)),
     "a faster database": ((model, "database", _busier),),
     "one point each": ((checks, "points_of", _points_all_alike),),
     "keys in few places": ((model, "key_hashes", _crowded_keys),),
-    "flatter popularity": ((checks, "zipf", _flatter), (model, "zipf", _flatter)),
+    "flatter popularity": ((cache_checks, "zipf", _flatter), (model, "zipf", _flatter)),
 }
 
-OF_VECTORS, OF_TABLES, OF_MOVES, OF_FORMS = checks.VECTORS, checks.PUBLISHED, checks.MOVES, checks.CLOSED_FORMS
+OF_VECTORS, OF_TABLES, OF_MOVES, OF_FORMS = checks.VECTORS, checks.PUBLISHED, checks.MOVES, cache_checks.CLOSED_FORMS
 # The groups of checks that each is about: to carry all of them out for each would take a minute.
 ABOUT: Mapping[str, tuple[str, ...]] = {
     "another hash": (OF_VECTORS,),

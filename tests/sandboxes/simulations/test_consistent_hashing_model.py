@@ -430,6 +430,14 @@ GOLDEN = {
         ({"algorithm": "modulo"}, "moved between nodes that both stayed, for nothing."),
         ({"change": "fail"}, "Nobody else has them, so every request for one reads the database."),
         ({"change": "fail", "replicas": 2}, "Their copies serve now."),
+        (
+            {"change": "fail", "replicas": 2, "algorithm": "bounded_ring"},
+            "Their copies serve now, above the bound where they must.",
+        ),
+        (
+            {"algorithm": "bounded_ring", "nodes": 20, "virtual_nodes": 3, "balance_factor": 1.1},
+            "moved between nodes that both stayed, to keep the bound.",
+        ),
         ({"algorithm": "jump", "weights": "1,2"}, "Jump knows no weights: every node gets the same"),
         ({"algorithm": "modulo", "change": "remove"}, "Modulo numbers its nodes, so those after the one that left"),
         ({"database_capacity_per_s": 20}, "it can do 20, and "),
