@@ -12,7 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks import browser, exams, hashing, kernels, server, sweeps
+from benchmarks import browser, exams, hashing, kernels, mastery, server, sweeps
 from sandboxes.simulations import catalogue
 from tests import house
 
@@ -41,6 +41,7 @@ def main() -> None:
             running.stop()
     exams.bench()
     sweeps.bench()
+    mastery.bench()
 
 
 def bench_kernel(slug: str) -> None:

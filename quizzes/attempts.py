@@ -21,6 +21,7 @@ from django.utils import timezone
 from accounts.models import User
 from quizzes.models import Answer, Attempt, AttemptChange, AttemptItem, Certainty
 from quizzes.practice import is_right
+from quizzes.reviews import rate_answers
 
 # Answers made before the deadline may be this late.
 GRACE = timedelta(seconds=60)
@@ -206,6 +207,7 @@ def _answer(attempt: Attempt, items: Collection[AttemptItem]) -> None:
             demoted.append(firsts[answer.question_id].pk)
     Answer.objects.filter(pk__in=demoted).update(first_exposure=False)
     Answer.objects.bulk_create(answers)
+    rate_answers(answers)
 
 
 def _answer_from(attempt: Attempt, item: AttemptItem) -> Answer:

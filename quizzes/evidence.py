@@ -47,8 +47,8 @@ class Evidence:
         return max(0, ENOUGH_ANSWERS - self.answered)
 
 
-def wilson(right: int, answered: int) -> tuple[float, float]:
-    """The 95 % interval of a share of successes, as fractions (Wilson 1927). `answered` is at least 1."""
+def wilson(right: float, answered: float) -> tuple[float, float]:
+    """The 95 % interval of a share of successes, as fractions (Wilson 1927). `answered` is more than 0."""
     share = right / answered
     spread = Z_95**2 / answered
     middle = (share + spread / 2) / (1 + spread)

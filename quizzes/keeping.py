@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from quizzes import attempts
-from quizzes.models import Answer, Attempt, AttemptChange, AttemptItem, OptionRow, PracticeSession
+from quizzes import attempts, reviews
+from quizzes.models import (
+    Answer,
+    Attempt,
+    AttemptChange,
+    AttemptItem,
+    Mark,
+    OptionRow,
+    PracticeSession,
+    Report,
+    ReviewCard,
+    StudySettings,
+)
 from quizzes.practice import standing
+
+SETTINGS_FIELDS = ("exam_date", "desired_retention", "new_per_day", "reviews_per_day")
 
 
 def export(user: User) -> dict[str, Any]:
@@ -20,11 +35,15 @@ def export(user: User) -> dict[str, Any]:
     return {
         "sessions": [_session(session) for session in sessions],
         "exams": [_attempt(attempt) for attempt in taken],
+        "marks": list(_rows(Mark, user, "question", "flagged", "note", "changed_at")),
+        "reports": list(_rows(Report, user, "question", "kind", "text", "created_at", "resolved_at", "reply")),
+        "reviews": list(_rows(ReviewCard, user, "question", *reviews.CARD_FIELDS)),
+        "study_settings": next(_rows(StudySettings, user, *SETTINGS_FIELDS), None),
     }
 
 
 def merge(guest: User, user: User) -> None:
-    """Move sessions, attempts and answers. Call it in a transaction. A running attempt simply goes on.
+    """Move all that is kept. Call it in a transaction. A running attempt simply goes on.
 
     Only the earliest answer to a question by either of the two stays a first exposure.
     """
@@ -39,12 +58,42 @@ def merge(guest: User, user: User) -> None:
     repeats = both.filter(first_exposure=True).filter(Exists(earlier)).values_list("id", flat=True)
     Answer.objects.filter(id__in=list(repeats)).update(first_exposure=False)
     Answer.objects.filter(learner=guest).update(learner=user)
+    Report.objects.filter(learner=guest).update(learner=user)
+    _merge_marks(guest, user)
+    _merge_settings(guest, user)
+    reviews.merge(guest, user)
 
 
 def empty_handed(learners: QuerySet[User]) -> QuerySet[User]:
-    """Those who never answered a question, whatever they began."""
+    """Those who never answered, marked or reported a question nor set anything, whatever they began."""
     in_exams = AttemptChange.objects.filter(item__attempt__learner=OuterRef("pk"))
-    return learners.filter(~Exists(in_exams), answers__isnull=True)
+    nothing = {f"{kept}__isnull": True for kept in ("answers", "marks", "reports", "study_settings")}
+    return learners.filter(~Exists(in_exams), **nothing)
+
+
+def _merge_marks(guest: User, user: User) -> None:
+    """A question both have marked is flagged if one of them flagged it, and keeps both notes."""
+    own = {mark.question_id: mark for mark in Mark.objects.filter(learner=user)}
+    for mark in Mark.objects.filter(learner=guest, question__in=own):
+        kept = own[mark.question_id]
+        kept.flagged |= mark.flagged
+        kept.note = "\n".join(dict.fromkeys(note for note in (kept.note, mark.note) if note))
+        kept.changed_at = max(kept.changed_at, mark.changed_at)
+        kept.save()
+        mark.delete()
+    Mark.objects.filter(learner=guest).update(learner=user)
+
+
+def _merge_settings(guest: User, user: User) -> None:
+    """What the account had set holds; one that had set nothing takes the guest's."""
+    if not StudySettings.objects.filter(learner=user).exists():
+        StudySettings.objects.filter(learner=guest).update(learner=user)
+
+
+def _rows(model: type[Model], user: User, *fields: str) -> Iterator[dict[str, Any]]:
+    """Rows of a learner with these fields, times as text."""
+    for row in model._default_manager.filter(learner=user).order_by("pk").values(*fields):
+        yield {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
 
 
 def _session(session: PracticeSession) -> dict[str, Any]:

@@ -111,11 +111,12 @@ class QuestionPattern(models.Model):
 
 
 class PracticeSession(models.Model):
-    """A row of questions a learner set out to answer. `pattern` is the chosen filter; empty means all."""
+    """A row of questions a learner set out to answer. `pattern` is the one they share, if any; `name` says more."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     learner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="practice_sessions")
     pattern = models.CharField(max_length=80, blank=True)
+    name = models.CharField(max_length=200, blank=True)
     question_ids: models.JSONField[Any, list[str]] = models.JSONField()
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -124,14 +125,14 @@ class PracticeSession(models.Model):
         indexes = [models.Index(fields=["learner", "-created_at"], name="sessions_of_a_learner")]
 
     def __str__(self) -> str:
-        return f"{len(self.question_ids)} questions on {self.pattern or 'everything'}"
+        return f"{len(self.question_ids)} questions: {self.title}"
 
     def get_absolute_url(self) -> str:
         return reverse("practice_session", args=[self.id])
 
     @property
     def title(self) -> str:
-        return TITLES.get(self.pattern, self.pattern) or "All patterns"
+        return self.name or TITLES.get(self.pattern, self.pattern) or "All patterns"
 
 
 class Attempt(models.Model):
@@ -264,7 +265,109 @@ class Answer(models.Model):
                 name="one_first_exposure_per_learner_and_question",
             ),
         ]
-        indexes = [models.Index(fields=["learner", "question", "answered_at"], name="answers_of_a_learner")]
+        indexes = [
+            models.Index(fields=["learner", "question", "answered_at"], name="answers_of_a_learner"),
+            models.Index(fields=["learner", "answered_at"], name="answers_of_a_learner_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.question_id}: {'right' if self.correct else 'wrong'}"
+
+
+class Mark(models.Model):
+    """What a learner noted on a question for themselves."""
+
+    learner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="marks")
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="marks")
+    flagged = models.BooleanField(default=False)
+    note = models.TextField(blank=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["learner", "question"], name="one_mark_per_learner_and_question")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.question_id}: {'flagged' if self.flagged else 'noted'}"
+
+
+class Report(models.Model):
+    """A learner says that something is wrong with a question. Whoever runs the place replies and settles it."""
+
+    class Kind(models.TextChoices):
+        KEY = "key", "The marked answer is not right"
+        UNCLEAR = "unclear", "The question is unclear"
+        OUTDATED = "outdated", "It is out of date"
+        SOURCE = "source", "A source is missing or wrong"
+        OTHER = "other", "Something else"
+
+    learner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="reports")
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="reports")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    text = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    reply = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["learner", "question"], name="reports_of_a_learner")]
+
+    def __str__(self) -> str:
+        return f"{self.question_id}: {self.get_kind_display()}"
+
+
+class StudySettings(models.Model):
+    """How a learner wants to study. Without a row the defaults hold."""
+
+    learner = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="study_settings")
+    exam_date = models.DateField(null=True, blank=True)
+    desired_retention = models.FloatField(default=0.90, help_text="The share of due questions to still know, 0 to 1.")
+    new_per_day = models.PositiveSmallIntegerField(default=10)
+    reviews_per_day = models.PositiveSmallIntegerField(default=60)
+
+    class Meta:
+        verbose_name_plural = "study settings"
+
+    def __str__(self) -> str:
+        return f"retention {self.desired_retention:g}, exam on {self.exam_date or 'no day yet'}"
+
+
+class ReviewCard(models.Model):
+    """How well a learner remembers a question, and when to ask it again. It follows from the reviews alone."""
+
+    learner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="review_cards")
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="review_cards")
+    stability = models.FloatField(help_text="Days until the chance of remembering falls to 90 %.")
+    difficulty = models.FloatField(help_text="1, easy to keep, to 10.")
+    reviews = models.PositiveIntegerField(help_text="How many answers it rests on.")
+    lapses = models.PositiveIntegerField(help_text="How many of them forgot it after it was known.")
+    last_review_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["learner", "question"], name="one_card_per_learner_and_question")
+        ]
+        indexes = [models.Index(fields=["learner", "due_at"], name="cards_of_a_learner_by_due")]
+
+    def __str__(self) -> str:
+        return f"{self.question_id}, due {self.due_at:%Y-%m-%d}"
+
+
+class Review(models.Model):
+    """How one answer was rated: the log that review cards follow from."""
+
+    class Rating(models.IntegerChoices):
+        AGAIN = 1
+        HARD = 2
+        GOOD = 3
+
+    answer = models.OneToOneField(Answer, on_delete=models.CASCADE, primary_key=True, related_name="review")
+    rating = models.PositiveSmallIntegerField(choices=Rating.choices)
+    elapsed_days = models.FloatField(null=True, help_text="Since the review before; empty for the first.")
+    retrievability = models.FloatField(null=True, help_text="The chance of remembering it that was reckoned with.")
+
+    def __str__(self) -> str:
+        return f"{self.answer_id}: {self.get_rating_display()}"

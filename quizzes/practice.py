@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from quizzes.models import Answer, AttemptItem, Certainty, OptionRow, PracticeSession, Question
+from quizzes.reviews import rate_answers
 
 LETTERS = "ABCDEF"
 T = TypeVar("T", int, str)
@@ -72,7 +73,9 @@ def offered(pattern: str = "") -> QuerySet[Question]:
     return questions.filter(patterns__pattern=pattern) if pattern else questions
 
 
-def start(learner: User, questions: QuerySet[Question], most: int, pattern: str = "") -> PracticeSession:
+def start(
+    learner: User, questions: QuerySet[Question], most: int, pattern: str = "", name: str = ""
+) -> PracticeSession:
     """Save and return a session of up to `most` of these questions.
 
     Never answered ones first, then those last answered wrongly, then the rest, longest ago first; what a running exam
@@ -85,7 +88,9 @@ def start(learner: User, questions: QuerySet[Question], most: int, pattern: str 
         AttemptItem.objects.filter(attempt__learner=learner, attempt__closed_at=None).values_list("question", flat=True)
     )
     wanted = sorted(by_need(ids, latest), key=lambda id: id in in_exam)
-    return PracticeSession.objects.create(id=session_id, learner=learner, pattern=pattern, question_ids=wanted[:most])
+    return PracticeSession.objects.create(
+        id=session_id, learner=learner, pattern=pattern, name=name, question_ids=wanted[:most]
+    )
 
 
 def by_need(ids: Iterable[str], latest: dict[str, Answer]) -> list[str]:
@@ -136,7 +141,7 @@ def record(session: PracticeSession, question: Question, chosen: Collection[int]
         kept = Answer.objects.filter(session=session, question=question).first()
         if kept:
             return kept
-        return Answer.objects.create(
+        answer = Answer.objects.create(
             session=session,
             learner=learner,
             question=question,
@@ -146,6 +151,8 @@ def record(session: PracticeSession, question: Question, chosen: Collection[int]
             correct=is_right(question.keys, chosen),
             first_exposure=not Answer.objects.filter(learner=learner, question=question).exists(),
         )
+        rate_answers([answer])
+        return answer
 
 
 def standing(session: PracticeSession) -> Standing:

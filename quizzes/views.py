@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.middleware import HtmxDetails
 
+from accounts.models import User
 from accounts.services import current_learner, learner_for
 from patterns.catalogue import TITLES
-from quizzes import attempts, evidence, limits
+from quizzes import agenda, attempts, choosing, evidence, limits, marks
 from quizzes import practice as practising
-from quizzes.forms import AnswerForm, ChooseForm
-from quizzes.models import Answer, Attempt, Certainty, PracticeSession, Question
+from quizzes.choosing import Choice
+from quizzes.forms import AnswerForm, ChooseForm, ReportForm
+from quizzes.models import Answer, Attempt, Certainty, PracticeSession, Question, Report
 
 RECENT_SESSIONS = 10
 
@@ -29,17 +35,26 @@ class HtmxRequest(HttpRequest):
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def practice(request: HttpRequest) -> HttpResponse:
-    """Choose what to practise; a POST starts a session."""
-    wanted = {"pattern": request.GET.get("pattern", "")}
-    form = ChooseForm(request.POST if request.method == "POST" else None, initial=wanted)
-    if request.method == "POST" and form.is_valid():
-        pattern, length = form.cleaned_data["pattern"], form.cleaned_data["length"]
-        questions = practising.offered(pattern)
-        if questions.exists():
-            return _begin(request, questions, length, pattern)
-    context = {"form": form, "any_offered": practising.offered().exists(), "unfinished": _unfinished(request)}
-    return render(request, "quizzes/practice.html", context, status=422 if form.errors else 200)
+@vary_on_headers("HX-Request")
+def practice(request: HtmxRequest) -> HttpResponse:
+    """Choose what to practise and see how many questions that is; a POST starts a session."""
+    posted = request.method == "POST"
+    form = ChooseForm(request.POST if posted else {"length": "10", **request.GET.dict()})
+    choice = form.choice if form.is_valid() else None
+    matching = choosing.matching(current_learner(request), choice) if choice else None
+    count = matching.count() if matching is not None else 0
+    if posted and choice and matching is not None and count:
+        name = "" if choice == Choice(pattern=choice.pattern) else choice.words
+        return _begin(request, matching, form.cleaned_data["length"], choice.pattern, name)
+    any_offered = practising.offered().exists()
+    context: dict[str, Any] = {"form": form, "choice": choice, "count": count, "any_offered": any_offered}
+    context["posted"] = posted
+    if request.htmx and not posted:
+        return render(request, "quizzes/practice.html#matching", context)
+    learner = current_learner(request)
+    context |= {"unfinished": _unfinished(request), "due": agenda.due_count(learner) if learner else 0}
+    refused = posted and any_offered
+    return render(request, "quizzes/practice.html", context, status=422 if refused else 200)
 
 
 @never_cache
@@ -93,7 +108,36 @@ def again(request: HttpRequest, session_id: UUID) -> HttpResponse:
     questions = practising.offered().filter(id__in=finished.wrong_ids)
     if not questions.exists():
         return redirect(finished.session)
-    return _begin(request, questions, len(finished.wrong_ids), finished.session.pattern)
+    return _begin(request, questions, len(finished.wrong_ids), finished.session.pattern, finished.session.name)
+
+
+@never_cache
+@require_POST
+@vary_on_headers("HX-Request")
+def mark(request: HtmxRequest, question_id: str) -> HttpResponse:
+    """Keep a flag or a note to self on a question."""
+    asked = get_object_or_404(Question, pk=question_id)
+    flagged = request.POST["flagged"] == "on" if "flagged" in request.POST else None
+    with _moved_is_not_found():
+        marks.keep(_learner_or_404(request), asked, flagged, request.POST.get("note"))
+    return _marked(request, asked, {"said": "Kept."})
+
+
+@never_cache
+@require_POST
+@vary_on_headers("HX-Request")
+def report(request: HtmxRequest, question_id: str) -> HttpResponse:
+    """Tell whoever runs this place that something is wrong with a question."""
+    asked = get_object_or_404(Question, pk=question_id)
+    form = ReportForm(request.POST)
+    if not form.is_valid():
+        problem = next(str(errors[0]) for errors in form.errors.values())
+        return _marked(request, asked, {"problem": problem, "report_form": form}, status=422)
+    with _moved_is_not_found():
+        kept = marks.report(
+            _learner_or_404(request), asked, Report.Kind(form.cleaned_data["kind"]), form.cleaned_data["text"]
+        )
+    return _marked(request, asked, {"said": "Thank you: it waits to be looked at."} if kept else {})
 
 
 @never_cache
@@ -111,6 +155,40 @@ def progress(request: HttpRequest) -> HttpResponse:
         "standings": _recent(request),
     }
     return render(request, "quizzes/progress.html", context)
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """What someone is told who has begun too many sessions."""
+    context = {"most": limits.MOST_STARTS, "unfinished": _unfinished(request)}
+    response = render(request, "quizzes/too_many.html", context, status=429)
+    response["Retry-After"] = str(limits.WINDOW_S)
+    return response
+
+
+def _marked(request: HtmxRequest, asked: Question, more: dict[str, Any], status: int = 200) -> HttpResponse:
+    """The marks of a question: as a part of its page, or by going back to it."""
+    back = request.POST.get("back", "")
+    context = {"question": asked, "back": back, **marks.told_of(current_learner(request), asked), **more}
+    if request.htmx:
+        return render(request, "quizzes/marks.html", context, status=status)
+    if status == 200 and url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
+        return redirect(f"{back}#marks")
+    return render(request, "quizzes/marked.html", context, status=status)
+
+
+def _learner_or_404(request: HttpRequest) -> User:
+    learner = current_learner(request)
+    if learner is None:
+        raise Http404("nobody has answered anything here yet")
+    return learner
+
+
+@contextmanager
+def _moved_is_not_found() -> Iterator[None]:
+    try:
+        yield
+    except practising.LearnerIsGone:
+        raise Http404("what is kept here has moved to another account") from None
 
 
 def _session_or_404(request: HttpRequest, session_id: UUID) -> PracticeSession:
@@ -141,7 +219,10 @@ def _asked(
     order = answer.shown if answer else practising.order_of_options(session, asked)
     chosen = answer.chosen if answer else form.chosen_places
     standing = practising.standing(session)
+    told = marks.told_of(session.learner_id, asked) if answer else {}
     return {
+        **told,
+        "back": reverse("practice_question", args=[session.id, number]),
         "session": session,
         "question": asked,
         "number": number,
@@ -163,14 +244,13 @@ def _recent(request: HttpRequest) -> list[practising.Standing]:
     return [practising.standing(session) for session in sessions]
 
 
-def _begin(request: HttpRequest, questions: QuerySet[Question], most: int, pattern: str) -> HttpResponse:
+def _begin(
+    request: HttpRequest, questions: QuerySet[Question], most: int, pattern: str, name: str = ""
+) -> HttpResponse:
     """Start a session and open its first question, or say that too many have been started."""
     if not limits.may_start(request):
-        context = {"most": limits.MOST_STARTS, "unfinished": _unfinished(request)}
-        response = render(request, "quizzes/too_many.html", context, status=429)
-        response["Retry-After"] = str(limits.WINDOW_S)
-        return response
-    session = practising.start(learner_for(request), questions, most, pattern)
+        return too_many(request)
+    session = practising.start(learner_for(request), questions, most, pattern, name)
     return redirect("practice_question", session.id, 1)
 
 

@@ -77,8 +77,8 @@ def present(
     shown = [(metric, _figure(metric, result["metrics"][metric.name])) for metric in simulation.metrics]
     charts, drawn = drawable(result["charts"])
     return Presented(
-        headline=[figure for metric, figure in shown if metric.headline],
-        others=[figure for metric, figure in shown if not metric.headline],
+        headline=[figure for metric, figure in shown if metric.leads(result["params"])],
+        others=[figure for metric, figure in shown if not metric.leads(result["params"])],
         explanation=result["explanation"],
         charts=charts,
         drawn=drawn,

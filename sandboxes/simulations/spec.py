@@ -65,7 +65,9 @@ class Numbers(str):
     @classmethod
     def read(cls, text: str) -> Numbers:
         """The list that was typed, written in the one way: "1, 2.0," is "1,2". Raises ValueError for what is none."""
-        typed = [part.strip() for part in text.split(",") if part.strip()]
+        typed = [part.strip() for part in text.split(",")]
+        if not typed[-1]:
+            typed.pop()  # nothing at all, or a comma at the end
         numbers = [float(part) for part in typed]
         if not all(math.isfinite(number) for number in numbers):
             raise ValueError("not finite")
@@ -162,8 +164,9 @@ class Metric:
 
     A value whose unit is % is a fraction, 0 to 1, shown a hundredfold; no other is below 0 either. `digits` are shown
     after the point, except for times, which are told in the unit that fits. `undefined` is what a person reads where a
-    run has no value. One that is `measured` is read from the clock of the machine that ran it, and differs from run to
-    run; nothing else does.
+    run has no value. `headline` is whether it stands among the first numbers, or the settings in which it does:
+    {"kind": ["count"]}. One that is `measured` is read from the clock of the machine that ran it, and differs from run
+    to run; nothing else does.
     """
 
     name: str
@@ -172,13 +175,19 @@ class Metric:
     meaning: str
     better: Better = Better.NEITHER
     digits: int = 1
-    headline: bool = True
+    headline: bool | Mapping[str, Sequence[str]] = True
     undefined: str = "–"
     measured: bool = False
 
     def within(self, value: float) -> float:
         """`value`, or the bound it is beyond: an interval by Student's t knows nothing of bounds."""
         return min(max(value, 0.0), 1.0) if self.unit == "%" else max(value, 0.0)
+
+    def leads(self, settings: Mapping[str, Any]) -> bool:
+        """Whether it stands among the first numbers of a run with these settings."""
+        if isinstance(self.headline, bool):
+            return self.headline
+        return all(str(settings[name]) in values for name, values in self.headline.items())
 
     @property
     def scale(self) -> float:

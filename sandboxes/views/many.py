@@ -199,8 +199,8 @@ def _told(plan: Plan | None, outcome: batches.Standing | services.Failed | None)
     charts, drawn = drawable(plan.pictures(outcome) if outcome.done else [])
     return {
         "standing": outcome,
-        "headline": [figure for figure in figures if figure.metric.headline],
-        "others": [figure for figure in figures if not figure.metric.headline],
+        "headline": [figure for figure in figures if figure.metric.leads(plan.run.settings)],
+        "others": [figure for figure in figures if not figure.metric.leads(plan.run.settings)],
         "charts": charts,
         "drawn": as_script(drawn) if drawn else "",
         "explanation": plan.explain(outcome),

@@ -35,6 +35,9 @@ FOR_STRANGERS = {
     "/practice/about/circuit-breaker/": "Questions on Circuit breaker",
     "/exams/": "Exams",
     "/progress/": "Progress",
+    "/progress/mastery/": "Mastery",
+    "/progress/reviews/": "Reviews",
+    "/progress/reviews/settings/": "How you study",
     "/account/": "You are new here",
     "/account/login/": "Sign in",
     "/account/signup/": "Sign up",
@@ -125,6 +128,10 @@ def _practice(page: Page) -> Iterator[str]:
     yield "question, nothing chosen"
     answer(page, "Sure")
     yield "question, answered"
+    _fold_out(page)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#report-problem")).to_be_visible()
+    yield "question, a report without a kind"
     page.locator(".crumbs a").last.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("1 of 5 answered")
     yield "session, half-way"
@@ -142,6 +149,14 @@ def _practice(page: Page) -> Iterator[str]:
     page.goto("/progress/")
     expect(page.locator(".evidence li").first).to_be_visible()
     yield "progress, with answers"
+    for address in ("/progress/mastery/", "/progress/reviews/"):
+        page.goto(address)
+        _fold_out(page)
+        yield f"{address}, with answers"
+    page.goto("/practice/?history=flagged")
+    expect(page.locator("#matching")).to_contain_text("No question matches")
+    _fold_out(page)
+    yield "practice, nothing matches"
 
 
 def _exam(page: Page) -> Iterator[str]:

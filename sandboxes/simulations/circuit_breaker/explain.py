@@ -215,10 +215,12 @@ def _refusing(result: CircuitBreakerResult) -> str:
     if 2 * well > refused or not _is_plain(result):
         return f"It then refused {_requests(refused)}{at_once}{_while_well(refused, well)}."
     each = ", which" if refused == 1 else "; each"
-    return (
+    told = (
         f"It then refused {_requests(refused)} at once{each} could have waited up to "
         f"{_long(result.params.call_timeout_s)}."
     )
+    price = f" {well:,} of them came when the dependency was well: the price of not asking it all the time."
+    return told + price if well else told
 
 
 def _while_well(refused: int, well: int) -> str:

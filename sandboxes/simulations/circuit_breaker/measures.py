@@ -8,7 +8,7 @@ import numpy as np
 
 from sandboxes.simulations.circuit_breaker.breaker import CLOSED, OPEN
 from sandboxes.simulations.circuit_breaker.model import CircuitBreakerResult, Stretch
-from sandboxes.simulations.circuit_breaker.params import Fallback, Kind, StateKept
+from sandboxes.simulations.circuit_breaker.params import Fallback, Kind, Neighbour, Pool, StateKept
 from sandboxes.simulations.circuit_breaker.start import Phase
 from sandboxes.simulations.circuit_breaker.world import FAILED, REFUSED, SLOW, SUCCEEDED
 from sandboxes.simulations.spec import Better, Metric
@@ -112,7 +112,7 @@ METRICS = (
         "the patience for an answer slower than the call timeout.",
         Better.HIGHER,
         digits=1,
-        headline=False,
+        headline={"pool": (Pool.LIMITED,), "neighbour": (Neighbour.SHARES_POOL,)},
         undefined="no neighbour",
     ),
     Metric(

@@ -161,7 +161,7 @@ def _held_s(stretches: tuple[Stretch, ...], state: int, edges_s: NDArray[np.floa
 
 def _states_note(result: CircuitBreakerResult, whole: bool) -> str:
     if result.params.kind is Kind.NONE:
-        return "no breaker, so every call goes through"
+        return "no breaker, so nothing is refused by one; the dependency's health"
     breakers = len(result.breakers)
     if breakers > MOST_ROWS:
         return f"those of the first {MOST_ROWS} of {breakers} instances, and below them the dependency's health"

@@ -142,9 +142,9 @@ def moved_chart(books: Books) -> Chart:
     came, left = share[:, columns.CAME], share[:, columns.LEFT]
     came_from_stayers, left_for_stayers = share[:, columns.CAME_MISPLACED], share[:, columns.LEFT_MISPLACED]
     bars = (
-        ("came", came - came_from_stayers, "accent", "%{y:.2f} % came that had to move"),
+        ("came", came - came_from_stayers, "accent", "%{y:.2f} % came with the change"),
         ("came from one that stayed", came_from_stayers, "open", "%{y:.2f} % came from a node that stayed"),
-        ("left", left_for_stayers - left, "accent", "%{y:.2f} % left that had to move"),
+        ("left", left_for_stayers - left, "accent", "%{y:.2f} % left with the change"),
         ("left for one that stayed", -left_for_stayers, "open", "%{y:.2f} % left for a node that stayed"),
     )
     highest = 1.12 * max(float(came.max()), float(left.max()), 0.5)
@@ -167,7 +167,7 @@ def moved_chart(books: Books) -> Chart:
             "Left for one that stayed",
         ),
         rows=tuple((number, *row) for number, row in zip(numbers, books.keys.tolist(), strict=True)),
-        keys=(("had to move", "accent"), ("moved between nodes that both stayed", "open")),
+        keys=(("moved with the change", "accent"), ("moved between nodes that both stayed", "open")),
         height_px=200,
         overlay=partial(_moved_overlay, numbers, came, left, highest),
     )

@@ -27,15 +27,18 @@ SAMPLED_KEYS = 300
 # More points than this would be a solid line.
 MOST_POINTS = 400
 MOST_STRIPES = 1500
+# So few points are told by the numbers of their nodes.
+MOST_NUMBERED = 40
 RING, POINTS = 1.0, 1.1
 # Keys stand on one of these circles, by their rank, so that neighbours do not hide each other.
 KEYS, BASELINE = (0.86, 0.78, 0.7), 0.56
 STEPS = 360
-# Where a key stands: on the same node as before, on one it had to move to, or on another though its own stayed.
-STAYED, HAD_TO, MISPLACED = 0, 1, 2
+# Where a key is: on the same node as before, moved to or from the node that came or went, or moved though its own
+# stayed.
+STAYED, WITH_CHANGE, MISPLACED = 0, 1, 2
 FATES = (
     (STAYED, "same node as before", "refused", "circle", 5),
-    (HAD_TO, "had to move", "accent", "diamond", 8),
+    (WITH_CHANGE, "moved with the change", "accent", "diamond", 8),
     (MISPLACED, "moved, though its node stayed", "open", "x", 7),
 )
 
@@ -74,11 +77,11 @@ def sampled(result: ConsistentHashingResult) -> tuple[NDArray[np.float64], NDArr
 
 
 def fates_of(result: ConsistentHashingResult, keys: int = SAMPLED_KEYS) -> NDArray[np.int64]:
-    """What became of the first keys: STAYED, HAD_TO or MISPLACED. Shape (keys,)."""
+    """What became of the first keys: STAYED, WITH_CHANGE or MISPLACED. Shape (keys,)."""
     was, now = result.before[:keys, 0], result.after[:keys, 0]
     changed = _changed_node(result)
     had_to = (was == changed) | (now == changed) | (now < 0)
-    return np.where(was == now, STAYED, np.where(had_to, HAD_TO, MISPLACED))
+    return np.where(was == now, STAYED, np.where(had_to, WITH_CHANGE, MISPLACED))
 
 
 def bits(result: ConsistentHashingResult) -> int:
@@ -160,6 +163,17 @@ def _arc_trace(
 
 def _point_trace(ring: Ring, circle_bits: int) -> dict[str, Any]:
     x, y = _places(ring.points[:-1].astype(np.float64) / 2.0**circle_bits, POINTS)
+    if len(x) <= MOST_NUMBERED:
+        return {
+            "type": "scatter",
+            "mode": "text",
+            "x": x,
+            "y": y,
+            "name": "points",
+            "text": [str(node + 1) for node in ring.nodes[:-1].tolist()],
+            "textfont": {"size": 12, "color": light("ink")},
+            "hoverinfo": "skip",
+        }
     return {
         "type": "scatter",
         "mode": "markers",
@@ -227,7 +241,10 @@ def _note(result: ConsistentHashingResult, ring: Ring | None, keys: int) -> str:
     sample = f"the {keys} most popular keys at their hashes"
     if ring is None:
         return f"{sample}; this algorithm has no ring"
-    points = f"{ring.points.size - 1:,} points"
+    count = ring.points.size - 1
+    points = f"{count:,} points"
+    if count <= MOST_NUMBERED:
+        points += ", each with the number of its node; an arc ends at its node's point, clockwise"
     which = {
         Change.NONE: "",
         Change.ADD: ", the new node's arcs thick",

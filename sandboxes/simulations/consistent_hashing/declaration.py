@@ -33,7 +33,8 @@ CONSISTENT_HASHING = Simulation(
             "A storm of misses",
             "One node is added to ten, and nine keys in ten are looked for on another node than before, where they are "
             "not. Every miss reads the database, which cannot do so many. Keep this run as the baseline and choose "
-            "Ring: one key in eleven moves, and the database hardly notices.",
+            "Ring: one key in eleven moves, and the reads of the database double for a moment, to "
+            "half of what it can do.",
             {"algorithm": "modulo"},
         ),
         Scenario(

@@ -8,6 +8,7 @@ import numpy as np
 
 from sandboxes.simulations.consistent_hashing.books import Books
 from sandboxes.simulations.consistent_hashing.cache import FAILED, HIT
+from sandboxes.simulations.consistent_hashing.maglev import next_prime
 from sandboxes.simulations.consistent_hashing.model import ConsistentHashingResult
 from sandboxes.simulations.consistent_hashing.params import Algorithm, Change
 from sandboxes.simulations.consistent_hashing.placement import key_hashes, leaving
@@ -41,6 +42,7 @@ METRICS = (
         "%",
         "Share of all keys that another node serves after the change, or nobody.",
         Better.LOWER,
+        headline={"change": (Change.ADD, Change.REMOVE, Change.FAIL)},
     ),
     Metric(
         "hit_ratio_after_change",
@@ -48,6 +50,7 @@ METRICS = (
         "%",
         f"Share of requests that a cache answered in the {JUST_AFTER_S} s after the change.",
         Better.HIGHER,
+        headline={"change": (Change.ADD, Change.REMOVE, Change.FAIL)},
     ),
     Metric(
         "optimal_moved_fraction",
@@ -72,7 +75,7 @@ METRICS = (
         "The requests of the busiest node over its fair share of them, before the change: popular keys weigh more.",
         Better.LOWER,
         digits=2,
-        headline=False,
+        headline={"change": (Change.NONE,)},
     ),
     Metric(
         "hit_ratio_before_change",
@@ -80,7 +83,7 @@ METRICS = (
         "%",
         "Share of requests that a cache answered before the change.",
         Better.HIGHER,
-        headline=False,
+        headline={"change": (Change.NONE,)},
     ),
     Metric(
         "lowest_hit_ratio",
@@ -210,7 +213,11 @@ def explain(result: ConsistentHashingResult) -> str:
 
 def _spread(books: Books) -> str:
     params, over = books.result.params, float(books.over_fair.max())
-    return f"The fullest of {params.nodes:,} nodes has {over:.2f} times its fair share of the keys."
+    busiest = float(books.requests_over_fair.max())
+    told = f"The fullest of {params.nodes:,} nodes has {over:.2f} times its fair share of the keys."
+    if busiest < 2 * over:
+        return told
+    return f"{told} The busiest has {busiest:.1f} times its share of the requests: popular keys lie on it."
 
 
 def _moves(books: Books) -> list[str]:
@@ -242,6 +249,8 @@ def _failure(books: Books) -> str:
 def _limits(books: Books) -> list[str]:
     """What an algorithm was asked for and cannot do."""
     params = books.result.params
+    if params.algorithm is Algorithm.MAGLEV and params.table_size < params.nodes:
+        return [f"A table of {next_prime(params.table_size):,} entries has none for most of {params.nodes:,} nodes."]
     if params.algorithm not in (Algorithm.MODULO, Algorithm.JUMP):
         return []
     name = "Modulo" if params.algorithm is Algorithm.MODULO else "Jump"
@@ -259,7 +268,8 @@ def _caches(books: Books) -> list[str]:
     if before is None or after is None:
         return ["Too few requests came to say what the caches did."]
     span_s = min(JUST_AFTER_S, params.after_s)
-    told = f"Caches answered {_percent(before)} of requests before, and {_percent(after)} in the {span_s:g} s after."
+    then = f" before, and {_percent(after)} in the {span_s:g} s after" if params.change is not Change.NONE else ""
+    told = f"Caches answered {_percent(before)} of requests{then}."
     peak = f"In its busiest second the database was asked for {_counted(database_peak(books), 'read')}"
     capacity = f"it can do {params.database_capacity_per_s:,.0f}"
     if not books.failed:

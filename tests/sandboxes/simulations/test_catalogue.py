@@ -17,7 +17,7 @@ from sandboxes.simulations.circuit_breaker.measures import measure
 from sandboxes.simulations.circuit_breaker.model import CircuitBreakerResult, run
 from sandboxes.simulations.circuit_breaker.params import CircuitBreakerParams
 from sandboxes.simulations.circuit_breaker.world import SLOW, SUCCEEDED
-from sandboxes.simulations.spec import BadParams, knob, knobs
+from sandboxes.simulations.spec import BadParams, Simulation, knob, knobs
 from tests.sandboxes.simulations.declared import missing
 
 SEEDS = range(5)
@@ -75,6 +75,25 @@ def measured(settings: str, seed: int, **changes: Any) -> dict[str, Any]:
 
 def test_a_simulation_is_found_by_its_slug() -> None:
     assert simulation("circuit-breaker") is CIRCUIT_BREAKER
+
+
+@pytest.mark.parametrize("declared", CATALOGUE, ids=lambda declared: declared.slug)
+def test_a_headline_depends_on_settings_and_values_that_exist(declared: Simulation[Any, Any]) -> None:
+    defaults = declared.params().model_dump()
+
+    for metric in declared.metrics:
+        for name, values in {} if isinstance(metric.headline, bool) else metric.headline.items():
+            assert all(type(defaults[name])(value) for value in values), metric.name
+
+
+def test_a_metric_leads_where_its_settings_say_so() -> None:
+    victim = next(metric for metric in CIRCUIT_BREAKER.metrics if metric.name == "victim_availability")
+
+    leads = {
+        neighbour: victim.leads({"pool": "limited", "neighbour": neighbour}) for neighbour in ("none", "shares_pool")
+    }
+
+    assert leads == {"none": False, "shares_pool": True}
 
 
 def test_an_unknown_slug_is_named_with_those_there_are() -> None:

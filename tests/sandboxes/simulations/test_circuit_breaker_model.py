@@ -300,6 +300,7 @@ ONE_REQUEST_A_SECOND = {"arrival_rate_per_s": 1, "kind": "consecutive", "consecu
             "The breaker opened 2.28 s after the trouble began. "
             "By then 50 calls had failed and 416 were still waiting. "
             "It then refused 6,771 requests at once; each could have waited up to 2 s. "
+            "271 of them came when the dependency was well: the price of not asking it all the time. "
             "It closed 1.43 s after the dependency recovered.",
         ),
         (

@@ -442,7 +442,9 @@ GOLDEN = {
         ({"algorithm": "modulo", "change": "remove"}, "Modulo numbers its nodes, so those after the one that left"),
         ({"database_capacity_per_s": 20}, "it can do 20, and "),
         ({"cache_capacity_keys": 5000, "change": "none"}, "In its busiest second the database was asked for no reads;"),
-        ({"cache_capacity_keys": 5000, "change": "none"}, "Caches answered 100.0 % of requests before, and 100.0 % in"),
+        ({"cache_capacity_keys": 5000, "change": "none"}, "Caches answered 100.0 % of requests. In its"),
+        ({"zipf_alpha": 1.3, "change": "none"}, "times its share of the requests: popular keys lie on it."),
+        ({"algorithm": "maglev", "nodes": 1000, "table_size": 11}, "A table of 11 entries has none for most of 1,000"),
     ],
 )
 def test_the_sentences_say_what_happened(changes: dict[str, Any], words: str) -> None:

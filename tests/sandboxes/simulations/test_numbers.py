@@ -39,7 +39,7 @@ def test_a_list_is_written_in_one_way_however_it_was_typed(typed: str, kept: str
     assert SIMULATION.parse(params.model_dump(mode="json")) == params
 
 
-@pytest.mark.parametrize("typed", ["", "1,2,3,4", "0.4", "1,101", "1;2", "one", "nan", "inf"])
+@pytest.mark.parametrize("typed", ["", "1,2,3,4", "0.4", "1,101", "1;2", "one", "nan", "inf", "1,,2", ","])
 def test_a_list_that_cannot_be_is_refused_with_its_bounds(typed: str) -> None:
     with pytest.raises(BadParams) as refused:
         SIMULATION.parse({"weights": typed})
