@@ -7,14 +7,16 @@ Model     Orders arrive as a Poisson process; each wants one unit of one item an
           that fails for good turns the saga back: compensations run in reverse, a step of unknown outcome included, and
           are retried; what cannot be undone lands with a person. Two-phase commit and Try-Confirm-Cancel ask all steps
           at once and then tell all; the one locks an item's row from the vote to the decision, the other one unit.
-          A coordinator that dies hears no answers, and takes up from its log the orders that were under way.
+          A coordinator that dies hears no answers, and takes up from its log the orders that were under way: sagas
+          where they were; of the other two it carries out what was decided and aborts the rest (presumed abort).
 Claim     With steps that fail independently at rate p and no retries, (1 - p)^n of the orders commit, and the mean
           number of compensations is the sum of j (1 - p)^j p over j < n.
 Left out  Queues and capacity of the services, crashes of a service or its memory, several units or items in an order,
           the time limit of a reservation, and deadlocks (an order locks one row). Waiting for a row does not run
           into the step timeout, only into the lock timeout. Steps after a pivot, and the second phase of the other two
           protocols, are never refused; they, and a last step or pivot whose outcome is unknown, are asked for until
-          they answer, and land with a person after 50 retries: such a step is never undone.
+          they answer, by the same waits, none of them beyond the first retries longer than a minute, and land with a
+          person after 50 retries: such a step is never undone. A coordinator writes votes down nowhere.
 Source    Garcia-Molina and Salem, Sagas, SIGMOD 1987 <https://dl.acm.org/doi/10.1145/38713.38742>; Gray and Lamport,
           Consensus on Transaction Commit, 2006 <https://lamport.azurewebsites.net/video/consensus-on-transaction-commit.pdf>;
           Step Functions, for the rule of its retries
@@ -27,7 +29,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from sandboxes.simulations.agenda import push
@@ -40,7 +41,6 @@ from sandboxes.simulations.saga.world import (
     CRASHES,
     STUCK,
     Rows,
-    World,
     about,
 )
 
@@ -99,7 +99,6 @@ def run_with_crash_at(params: SagaParams, seed: int, event: int, after_logging: 
         push(world.agenda, float(world.orders["arrival_s"][0]), about(ARRIVES, 0))
     while not play(rule, world, event, after_logging):
         world = with_more_room(world)
-    close_locks(world)
     return SagaResult(
         params=params,
         seed=seed,
@@ -111,12 +110,3 @@ def run_with_crash_at(params: SagaParams, seed: int, event: int, after_logging: 
         crashes_s=crashes_s,
         events=int(world.totals["events"]),
     )
-
-
-@njit(cache=True)
-def close_locks(world: World) -> None:
-    """What is still locked when nothing moves any more has been locked until now."""
-    for order in range(world.orders.size):
-        row = world.orders[order]
-        if row["locked"] == 2:
-            row["lock_held_s"] += world.totals["now_s"] - row["locked_s"]

@@ -27,6 +27,7 @@ from sandboxes.simulations.saga.world import (
     NOBODY,
     NONE_YET,
     PAYMENT,
+    QUEUES,
     REFUSED,
     RESUMED,
     RESUMES,
@@ -217,7 +218,7 @@ def _send_again(rules: Rules, world: World, order: int, step: int, direction: in
 def _lock_timeout(rules: Rules, world: World, order: int, number: int) -> None:
     """An order that has waited too long for its item's row votes no."""
     row = world.orders[order]
-    if row["locked"] != 1:
+    if row["locked"] != QUEUES:
         return
     _, _, _, _, asked, _, _ = taken_apart(row["lock_event"])
     vote_no(world, order, world.tasks[order * rules["steps"] + INVENTORY])

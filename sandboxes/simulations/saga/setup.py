@@ -59,7 +59,11 @@ def has_coordinator(params: SagaParams) -> bool:
 
 
 def crash_moments_s(params: SagaParams) -> tuple[float, ...]:
-    """When the coordinator dies: evenly spread over the arrivals, each time when it is up again."""
+    """When the coordinator dies: at even distances over the time in which orders come, on average.
+
+    Each time it is up again first, for a quarter of the time that it is down. If it is down for long the distances are
+    longer for that, and the last crashes come after the last order.
+    """
     if not has_coordinator(params):
         return ()
     first_s = arrivals_last_s(params) / (params.crashes + 1)

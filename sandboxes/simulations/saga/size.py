@@ -32,7 +32,7 @@ class Odds(NamedTuple):
 
 def requests(params: SagaParams) -> int:
     """About how many lines the log of a run will have."""
-    forward, back = _forward(params), _back(params)
+    forward, back = _forward(params), _back(params) if params.protocol is Protocol.SAGA else _second_phase(params)
     if params.protocol is Protocol.SAGA:
         per_order = _of_a_saga(params, forward, back)
     else:
@@ -94,8 +94,16 @@ def _forward(params: SagaParams) -> Odds:
     return odds
 
 
+def _second_phase(params: SagaParams) -> Odds:
+    """Of whatever needs more calls: committing, or aborting. Locks that time out may make nearly every order abort."""
+    failing, nothing = _rates(params, "transient_failure_percent"), np.zeros(params.steps)
+    finish = _odds(nothing, failing, _without_answer(params), np.full(params.steps, PERSISTENT))
+    back = _back(params)
+    return Odds(np.maximum(finish.calls, back.calls), np.maximum(finish.given_up, back.given_up), back.most)
+
+
 def _back(params: SagaParams) -> Odds:
-    """Of undoing; commit and confirm fail at the same rate."""
+    """Of undoing."""
     saga = params.protocol is Protocol.SAGA
     refused = np.full(params.steps, params.compensation_refused_percent / 100 if saga else 0.0)
     failing = np.full(params.steps, params.compensation_failure_percent / 100)

@@ -30,6 +30,9 @@ FORWARD, BACK, FINISH = codes(3)
 # What became of an order.
 COMING, RUNNING, COMMITTED, ROLLED_BACK, STUCK, FORGOTTEN = codes(6)
 
+# Whether an order keeps stock from others; in 2PC it may wait for a row that another has.
+UNLOCKED, QUEUES, LOCKED = codes(3)
+
 # What the log tells. The first ones are also what an attempt can come to.
 DONE, REFUSED, FAILED, UNKNOWN, REPEATED, SOLD_OUT, EMPTY, BLOCKED, WAITS = codes(9)
 SENT, STARTED, PUBLISHED, DELIVERED, DECIDED, LOCK_TIMED_OUT, ENDED, CRASHED, RESUMED = codes(9, 9)
@@ -109,8 +112,9 @@ ORDER = np.dtype(
         ("money_s", np.float64),  # the last time that money moved
         ("units", np.int64),
         ("undone", np.int64),  # steps
-        # Stock kept from others: since when, and for how long in all. In 2PC also its place in the queue for the row.
-        ("locked", np.int64),  # 0 no, 1 waits, 2 holds
+        # Stock kept from others: since when, and for how long before it was given free. In 2PC also its place in the
+        # queue for the row.
+        ("locked", np.int64),  # UNLOCKED, QUEUES or LOCKED
         ("locked_s", np.float64),
         ("lock_held_s", np.float64),
         ("next", np.int64),
@@ -153,6 +157,8 @@ TOTALS = np.dtype(
         ("now_s", np.float64),
         ("oversold", np.int64),
         ("double_charged", np.int64),
+        ("locked", np.int64),  # orders that keep stock from others, and in 2PC those that queue for a row
+        ("queueing", np.int64),
         ("logged", np.int64),
         ("events", np.int64),
     ]
@@ -168,6 +174,8 @@ ENTRY = np.dtype(
         ("attempt", np.int16),
         ("oversold", np.int32),
         ("double_charged", np.int32),
+        ("locked", np.int32),
+        ("queueing", np.int32),
     ]
 )
 # A row of one of these; the type checker cannot know its fields.
@@ -189,7 +197,7 @@ class World(NamedTuple):
 
 @njit(cache=True)
 def note(world: World, order: int, kind: int, step: int, direction: int, attempt: int, unseen: int) -> None:
-    """Write one line of the log, with the invariants as they stand."""
+    """Write one line of the log, with invariants and locks as they stand."""
     totals = world.totals
     entry = world.log[totals["logged"]]
     totals["logged"] += 1
@@ -202,6 +210,8 @@ def note(world: World, order: int, kind: int, step: int, direction: int, attempt
     entry["attempt"] = attempt
     entry["oversold"] = totals["oversold"]
     entry["double_charged"] = totals["double_charged"]
+    entry["locked"] = totals["locked"]
+    entry["queueing"] = totals["queueing"]
 
 
 @njit(cache=True)
@@ -262,12 +272,17 @@ def end(world: World, order: int, status: int) -> None:
 @njit(cache=True)
 def lock(world: World, row: Row) -> None:
     """The order keeps stock from others, from now."""
-    row["locked"] = 2
+    world.totals["queueing"] -= row["locked"] == QUEUES
+    world.totals["locked"] += 1
+    row["locked"] = LOCKED
     row["locked_s"] = world.totals["now_s"]
 
 
 @njit(cache=True)
 def unlock(world: World, row: Row) -> None:
-    if row["locked"] == 2:
+    """The order keeps nothing from others any more, and waits for nothing."""
+    if row["locked"] == LOCKED:
         row["lock_held_s"] += world.totals["now_s"] - row["locked_s"]
-    row["locked"] = 0
+        world.totals["locked"] -= 1
+    world.totals["queueing"] -= row["locked"] == QUEUES
+    row["locked"] = UNLOCKED

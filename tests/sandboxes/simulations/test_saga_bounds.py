@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from sandboxes.simulations.saga.checks import TROUBLED, saga_params
 from sandboxes.simulations.saga.declaration import SAGA
 from sandboxes.simulations.saga.model import SagaResult, run
 from sandboxes.simulations.saga.size import requests
+from sandboxes.simulations.saga.trials import TROUBLED, saga_params
 from sandboxes.simulations.saga.world import (
     BACK,
     DONE,
