@@ -24,41 +24,40 @@ class Count(NamedTuple):
     dash: str
 
 
+# Orders that wait for a row stand in the table alone: there may be a hundred times more of them than rows.
+WAITING = "queueing"
 ROWS = Count("rows locked", "locked", "open", 2, "solid")
-WAITING = Count("orders waiting for a row", "queueing", "slow", 2, "dot")
 UNITS = Count("units kept aside", "locked", "half", 2, "solid")
 
 
-def counted(params: SagaParams) -> tuple[Count, ...]:
-    return (ROWS, WAITING) if params.protocol is Protocol.TWO_PHASE_COMMIT else (UNITS,)
+def counted(params: SagaParams) -> Count:
+    return ROWS if params.protocol is Protocol.TWO_PHASE_COMMIT else UNITS
 
 
 def locks_chart(result: SagaResult, at_s: NDArray[np.float64]) -> Chart:
-    """Locks, and orders that wait for one, as they stand at each moment."""
-    lines = counted(result.params)
-    values = [standing(result, line.field, at_s) for line in lines]
-    axis: dict[str, Any] = {"range": [0, _top(values)], "rangemode": "tozero", "tickformat": ",d"}
-    if _top(values) < 5:
+    """Locks as they stand at each moment. The table of two-phase commit also has the orders that wait for one."""
+    line = counted(result.params)
+    locked, waiting = standing(result, line.field, at_s), standing(result, WAITING, at_s)
+    axis: dict[str, Any] = {"range": [0, _top(locked)], "rangemode": "tozero", "tickformat": ",d"}
+    if _top(locked) < 5:
         axis["dtick"] = 1
-    traces = [_line(at_s, column, line) for column, line in zip(values, lines, strict=True)]
+    columns = {line.words.capitalize(): locked} | ({"Orders waiting for a row": waiting} if line is ROWS else {})
     return Chart(
         name="locks",
         title="Stock kept from others",
         note=_note(result.params),
-        figure=figure(traces, layout(float(at_s[-1]), yaxis=axis)),
-        columns=("Time (s)", *(line.words.capitalize() for line in lines)),
-        rows=tuple(zip(at_s.tolist(), *values, strict=True)),
-        keys=tuple((line.words, line.colour) for line in lines),
+        figure=figure([_line(at_s, locked, line)], layout(float(at_s[-1]), yaxis=axis)),
+        columns=("Time (s)", *columns),
+        rows=tuple(zip(at_s.tolist(), *columns.values(), strict=True)),
+        keys=((line.words, line.colour),),
         height_px=180,
         curves=lambda: Curves(
             x=tuple(at_s.tolist()),
-            lines=tuple(
-                Curve(line.words, line.colour, tuple(column)) for column, line in zip(values, lines, strict=True)
-            ),
-            note=" and ".join(line.words for line in lines),
+            lines=(Curve(line.words, line.colour, tuple(locked)),),
+            note=line.words,
             yaxis={"rangemode": "tozero"},
         ),
-        overlay=partial(_overlay, at_s, values[0], lines[0]),
+        overlay=partial(_overlay, at_s, locked, line),
     )
 
 
@@ -77,8 +76,8 @@ def _note(params: SagaParams) -> str:
     return "one unit for each order that has neither ended nor given it back"
 
 
-def _top(values: list[list[float]]) -> float:
-    return max(1.0, 1.08 * max(max(column) for column in values))
+def _top(column: list[float]) -> float:
+    return max(1.0, 1.08 * max(column))
 
 
 def _line(at_s: NDArray[np.float64], column: list[float], line: Count) -> dict[str, Any]:
@@ -96,6 +95,6 @@ def _line(at_s: NDArray[np.float64], column: list[float], line: Count) -> dict[s
 def _overlay(at_s: NDArray[np.float64], column: list[float], line: Count) -> Overlay:
     """A baseline's rows or units, as a dashed line."""
     words = f"{line.words} in the baseline"
-    axes = {"xaxis": {"range": [0, float(at_s[-1])]}, "yaxis": {"range": [0, _top([column])]}}
+    axes = {"xaxis": {"range": [0, float(at_s[-1])]}, "yaxis": {"range": [0, _top(column)]}}
     drawn = _line(at_s, column, Count(words, line.field, "soft", 2, "6px,3px"))
     return Overlay((drawn,), layout=axes, keys=((words, "soft"),))

@@ -210,7 +210,7 @@ def _event(params: SagaParams, at_s: float, kind: int, step: int, direction: int
         direction,
         teller,
         step + 1,
-        _named(params, direction, step),
+        what,
         tone,
         f"The event reaches {SERVICES[step]}: {what} is next.",
     )
