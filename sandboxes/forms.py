@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -55,7 +55,15 @@ class Control:
     @property
     def shown_when(self) -> str:
         """For the browser: {"kind": ["count", "time"]} as JSON, or null."""
-        return json.dumps({name: list(values) for name, values in self.knob.shown_when.items()} or None)
+        return _as_json(self.knob.shown_when)
+
+    @property
+    def hidden_when(self) -> str:
+        return _as_json(self.knob.hidden_when)
+
+
+def _as_json(conditions: Mapping[str, Sequence[str]]) -> str:
+    return json.dumps({name: list(values) for name, values in conditions.items()} or None)
 
 
 def controls(

@@ -66,7 +66,7 @@ def _setting(run: Run, name: str, knob: Knob, value: Any) -> Setting:
 
 
 def _has_effect(knob: Knob, settings: Mapping[str, Any]) -> bool:
-    return all(plain(settings[name]) in values for name, values in knob.shown_when.items())
+    return knob.has_effect({name: plain(settings[name]) for name in (*knob.shown_when, *knob.hidden_when)})
 
 
 def _lower(phrase: str) -> str:

@@ -92,6 +92,13 @@ class Knob:
     shown_when: Mapping[str, Sequence[str]] = field(default_factory=dict)
     fewest: int = 0  # numbers in a list
     most: int = 0
+    hidden_when: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def has_effect(self, settings: Mapping[str, str]) -> bool:
+        """Whether it does anything beside these settings, written as in an address."""
+        shown = all(settings[name] in values for name, values in self.shown_when.items())
+        hidden = self.hidden_when and all(settings[name] in values for name, values in self.hidden_when.items())
+        return shown and not hidden
 
 
 def numbers(
@@ -123,13 +130,15 @@ def knob(
     high: float | None = None,
     step: float | None = None,
     shown_when: Mapping[str, Sequence[str]] | None = None,
+    hidden_when: Mapping[str, Sequence[str]] | None = None,
 ) -> Any:
     """One parameter's only declaration: default, bounds, label, unit and help.
 
     Numbers take `low`, `high` (both inclusive) and `step`; a choice is a `Choice` enum; a switch is a bool.
-    `shown_when` names the values of another parameter for which this one has an effect: {"kind": ["count"]}.
+    `shown_when` names the values of another parameter for which this one has an effect: {"kind": ["count"]}; of
+    several all must fit. `hidden_when` names those for which it has none, if all fit.
     """
-    described = Knob(label, group, unit, help, low, high, step, shown_when or {})
+    described = Knob(label, group, unit, help, low, high, step, shown_when or {}, hidden_when=hidden_when or {})
     # pydantic keeps what it does not know of as json_schema_extra; `knobs` reads it back.
     return Field(default, ge=low, le=high, json_schema_extra={"knob": described})  # type: ignore[dict-item]
 

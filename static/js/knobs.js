@@ -32,8 +32,10 @@
       const now = values.get(knob.dataset.knob);
       const reset = knob.querySelector(".knob-reset");
       if (reset) reset.hidden = now === null || now === knob.dataset.default || Number(now) === Number(knob.dataset.default);
-      const conditions = JSON.parse(knob.dataset.shownWhen || "null");
-      if (conditions) knob.hidden = !Object.entries(conditions).every(([name, wanted]) => wanted.includes(values.get(name)));
+      const fit = (conditions) => Object.entries(conditions).every(([name, wanted]) => wanted.includes(values.get(name)));
+      const shown = JSON.parse(knob.dataset.shownWhen || "null");
+      const hidden = JSON.parse(knob.dataset.hiddenWhen || "null");
+      if (shown || hidden) knob.hidden = Boolean((shown && !fit(shown)) || (hidden && fit(hidden)));
     }
     for (const group of form.querySelectorAll(".knob-group")) {
       group.hidden = [...group.querySelectorAll(".knob")].every((knob) => knob.hidden);

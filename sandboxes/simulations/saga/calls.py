@@ -34,6 +34,9 @@ from sandboxes.simulations.saga.world import (
     soon,
 )
 
+# Whoever must hear of a call in the end asks this often at least, once its first retries are spent.
+LONGEST_ASKING_S = 60.0
+
 
 @njit(cache=True)
 def attempt(rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int) -> None:
@@ -56,9 +59,10 @@ def luck(rules: Rules, order: int, step: int, direction: int, number: int) -> in
     refused, failing = rules["refused"][step], rules["failing"][step]
     if direction == BACK:
         refused, failing = rules["compensation_refused"], rules["compensation_failure"]
-    elif direction == FINISH or must_go_on(rules, step):
-        # What was promised can no longer be refused, only be late.
-        refused, failing = 0.0, refused + failing if direction == FORWARD else rules["compensation_failure"]
+    elif direction == FINISH:
+        refused = 0.0  # what was promised can no longer be refused, only be late
+    elif must_go_on(rules, step):
+        refused, failing = 0.0, refused + failing
     drawn = uniform(rules, VERDICT, order, step, direction, number)
     if drawn < refused:
         return REFUSED
@@ -75,12 +79,17 @@ def must_go_on(rules: Rules, step: int) -> bool:
 
 @njit(cache=True)
 def wait_s(rules: Rules, order: int, step: int, direction: int, number: int, tries: int) -> float:
-    """The wait before retry number `tries` (from 1), as Step Functions computes it."""
+    """The wait before retry number `tries` (from 1), as Step Functions computes it.
+
+    What is asked 50 times until it answers has more retries than the rule was written for: those beyond
+    `retry_max_attempts` are a minute apart at most. A saga's compensations have a number of their own and no such cap.
+    """
+    undoes = rules["protocol"] == SAGA and direction == BACK
     wait = rules["retry_interval_s"] * rules["retry_backoff_rate"] ** (tries - 1)
     if rules["retry_max_delay_s"] > 0:
         wait = min(wait, rules["retry_max_delay_s"])
-    if tries > rules["retry_max_attempts"]:  # beyond what the rule was written for, once a minute is often enough
-        wait = min(wait, 60.0)
+    if tries > rules["retry_max_attempts"] and not undoes:
+        wait = min(wait, LONGEST_ASKING_S)
     if rules["full_jitter"]:
         wait *= uniform(rules, JITTER, order, step, direction, number)
     return float(wait)
@@ -95,6 +104,24 @@ def must_know(rules: Rules, world: World, order: int, step: int) -> bool:
     is_pivot = rules["isolation"] == PIVOT_ORDERING and step == CONFIRM
     decides = rules["protocol"] == SAGA and (is_pivot or step == rules["steps"] - 1)
     return bool(decides and world.tasks[order * rules["steps"] + step]["unknown"] > 0)
+
+
+@njit(cache=True)
+def is_trouble(result: int) -> bool:
+    """Whether a retry may help."""
+    return result in (FAILED, UNKNOWN)
+
+
+@njit(cache=True)
+def is_for_a_person(rules: Rules, world: World, order: int, step: int, direction: int, result: int) -> bool:
+    """Whether a call that came to `result` and is not retried any more leaves its saga neither way to go.
+
+    Undoing has no other way out. What comes after a pivot must be done. And a pivot or a last step that may have been
+    done, and whose service does not say so, can neither be relied upon nor undone.
+    """
+    if direction == BACK:
+        return True
+    return must_go_on(rules, step) or (is_trouble(result) and must_know(rules, world, order, step))
 
 
 @njit(cache=True)
@@ -113,9 +140,3 @@ def later(rules: Rules, world: World, order: int, step: int, direction: int, num
     """Try again after a wait; `tries` counts the retries so far."""
     pause_s = wait_s(rules, order, step, direction, number, tries + 1)
     soon(world, pause_s, SENDS, order, step, direction, number, tries + 1, DONE)
-
-
-@njit(cache=True)
-def is_trouble(result: int) -> bool:
-    """Whether a retry may help."""
-    return result in (FAILED, UNKNOWN)

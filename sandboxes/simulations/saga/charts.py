@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandboxes.simulations.palette import figure, layout, light
-from sandboxes.simulations.saga.measures import durations_s
-from sandboxes.simulations.saga.model import SagaResult, arrivals_last_s
+from sandboxes.simulations.saga.durations_chart import durations_chart
+from sandboxes.simulations.saga.locks_chart import locks_chart
+from sandboxes.simulations.saga.model import SagaResult
 from sandboxes.simulations.saga.params import SagaParams
 from sandboxes.simulations.saga.sequence import sequence_chart
+from sandboxes.simulations.saga.setup import arrivals_last_s, has_coordinator
 from sandboxes.simulations.saga.world import COMMITTED, FORGOTTEN, ROLLED_BACK, RUNNING, STUCK
 from sandboxes.simulations.spec import Chart, Curve, Curves, Overlay
 
@@ -35,15 +37,23 @@ VIOLATIONS = (
 
 
 def charts(result: SagaResult) -> tuple[Chart, ...]:
-    """Top to bottom; outcomes and violations stand over the same time axis."""
-    return outcomes_chart(result), violations_chart(result), durations_chart(result), sequence_chart(result)
+    """Top to bottom; the first three stand over the same time axis."""
+    at_s = np.linspace(0, shown_s(result.params), POINTS)
+    return (
+        outcomes_chart(result),
+        violations_chart(result, at_s),
+        locks_chart(result, at_s),
+        durations_chart(result),
+        sequence_chart(result),
+    )
 
 
 def shown_s(params: SagaParams) -> float:
-    """How far the time axis reaches: until the last order has come, give or take, and half a minute more."""
+    """How far the time axis reaches: until the last order has come, give or take, and then as long as the coordinator
+    is down in all, but 10 s at least and ten minutes at most."""
     spread_s = 3 * float(np.sqrt(params.orders)) / params.arrival_rate_per_s
-    last_crash_s = params.crashes * params.down_s
-    return arrivals_last_s(params) + spread_s + max(10.0, min(last_crash_s, 600.0))
+    down_s = params.crashes * params.down_s if has_coordinator(params) else 0.0
+    return arrivals_last_s(params) + spread_s + min(max(10.0, down_s), 600.0)
 
 
 def outcomes_chart(result: SagaResult) -> Chart:
@@ -109,9 +119,8 @@ def _committed_overlay(edges_s: NDArray[np.float64], per_s: NDArray[np.float64])
     )
 
 
-def violations_chart(result: SagaResult) -> Chart:
+def violations_chart(result: SagaResult, at_s: NDArray[np.float64]) -> Chart:
     """Orders that break an invariant, as it stands at each moment."""
-    at_s = np.linspace(0, shown_s(result.params), POINTS)
     values = violations(result, at_s)
     traces = [
         {
@@ -176,81 +185,6 @@ def _violations_overlay(at_s: NDArray[np.float64], values: list[list[float]]) ->
     }
     axes = {"xaxis": {"range": [0, float(at_s[-1])]}, "yaxis": {"range": [0, max(1.0, float(total.max()) * 1.08)]}}
     return Overlay((trace,), layout=axes, keys=(("all three in the baseline", "soft"),))
-
-
-def durations_chart(result: SagaResult) -> Chart:
-    """The share of the orders that ended which lasted longer than each time, on a logarithmic scale."""
-    at_s = np.linspace(0, longest_shown_s(result.params), POINTS)
-    left = lasting(result, at_s)
-    traces = [_duration_line(at_s, left, "solid", "ended orders that took longer", "accent")]
-    return Chart(
-        name="durations",
-        title="How long orders took",
-        note="share of the orders that ended, which took longer; logarithmic",
-        figure=figure(traces, layout(float(at_s[-1]), xaxis=_duration_axis(at_s), yaxis=SHARES)),
-        columns=("Longer than (s)", "Orders that ended (%)"),
-        rows=tuple(zip(at_s.tolist(), left, strict=True)),
-        keys=(("took longer", "accent"),),
-        height_px=220,
-        curves=lambda: Curves(
-            x=tuple(at_s.tolist()),
-            lines=(Curve("took longer", "accent", tuple(left)),),
-            note="share of the orders that ended, which took longer",
-            yaxis=SHARES,
-            xaxis={"ticksuffix": " s "},
-            x_column="Longer than (s)",
-        ),
-        overlay=lambda: Overlay(
-            (_duration_line(at_s, left, "6px,3px", "took longer in the baseline", "soft"),),
-            layout={"xaxis": {"range": [0, float(at_s[-1])]}},
-            keys=(("took longer in the baseline", "soft"),),
-        ),
-    )
-
-
-SHARES = {
-    "type": "log",
-    "range": [-1.3, 2.05],
-    "tickvals": [0.1, 1, 10, 100],
-    "ticktext": ["0.1 %", "1 %", "10 %", "100 %"],
-}
-
-
-def lasting(result: SagaResult, at_s: NDArray[np.float64]) -> list[float | None]:
-    """Percent of the orders that ended which lasted longer than each time; None for none."""
-    lasted_s = np.sort(durations_s(result))
-    if not lasted_s.size:
-        return [None] * at_s.size
-    left = 100 * (1 - np.searchsorted(lasted_s, at_s, side="right") / lasted_s.size)
-    return [float(share) if share > 0 else None for share in left]
-
-
-def longest_shown_s(params: SagaParams) -> float:
-    """A time most orders have ended by, from the parameters alone: every wait for a retry once, and some to spare."""
-    waits_s = sum(
-        params.retry_interval_s * params.retry_backoff_rate**retry for retry in range(min(params.retry_max_attempts, 4))
-    )
-    down_s = params.down_s if params.crashes else 0
-    return float(min(600, 1.3 * waits_s + params.steps * params.median_latency_ms / 1000 * 5 + down_s + 1))
-
-
-def _duration_line(
-    at_s: NDArray[np.float64], left: list[float | None], dash: str, name: str, colour: str
-) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "x": at_s.tolist(),
-        "y": left,
-        "name": name,
-        "mode": "lines",
-        "line": {"width": 2, "dash": dash, "color": light(colour)},
-        "hovertemplate": f"%{{y:.3~g}} % {name}<extra></extra>",
-    }
-
-
-def _duration_axis(at_s: NDArray[np.float64]) -> dict[str, Any]:
-    """Lengths of time, not moments: the blank after the unit keeps a replay's cursor away."""
-    return {"range": [0, float(at_s[-1])], "ticksuffix": " s "}
 
 
 def _stepped(values: NDArray[np.float64]) -> list[float]:

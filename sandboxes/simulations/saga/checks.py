@@ -3,131 +3,24 @@ and Try-Confirm-Cancel promise at every point at which a coordinator can die."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import sqrt
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sandboxes.simulations.checks import Check, Finding, Source, exact, statistical, within
+from sandboxes.simulations.checks import Check, Finding, exact, statistical, within
 from sandboxes.simulations.saga.calls import wait_s
+from sandboxes.simulations.saga.crash_checks import CRASH_CHECKS
 from sandboxes.simulations.saga.history import effects_of_all, is_whole_or_undone
-from sandboxes.simulations.saga.measures import double_charged, durations_s, measure, oversold
-from sandboxes.simulations.saga.model import NORMAL_P99, SagaResult, prepared, rules, run, run_with_crash_at
-from sandboxes.simulations.saga.params import SagaParams
-from sandboxes.simulations.saga.services import work
-from sandboxes.simulations.saga.world import (
-    BACK,
-    BLOCKED,
-    COMMITTED,
-    DONE,
-    EMPTY,
-    FINISH,
-    FORGOTTEN,
-    FORWARD,
-    HEARD,
-    PAYMENT,
-    REFUSED,
-    REPEATED,
-    ROLLED_BACK,
-    RUNNING,
-    SENT,
-)
-
-GARCIA_MOLINA = Source(
-    "Garcia-Molina and Salem, Sagas, SIGMOD 1987, section 2", "https://dl.acm.org/doi/10.1145/38713.38742"
-)
-GRAY_LAMPORT = Source(
-    "Gray and Lamport, Consensus on Transaction Commit, 2006, section 3",
-    "https://lamport.azurewebsites.net/video/consensus-on-transaction-commit.pdf",
-)
-STEP_FUNCTIONS = Source(
-    "AWS Step Functions, Handling errors in workflows, Retry",
-    "https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html",
-)
-SEATA = Source(
-    "Apache Seata, Idempotence, dangling and empty rollback in TCC mode",
-    "https://seata.apache.org/blog/seata-tcc-fence/",
-)
-FRANK = Source(
-    "Frank and Zahle, Semantic ACID properties in multidatabases, 1998",
-    "https://doi.org/10.1002/(SICI)1097-024X(199801)28:1%3C77::AID-SPE148%3E3.0.CO;2-R",
-)
-BINOMIAL = Source(
-    "NIST handbook, binomial distribution", "https://www.itl.nist.gov/div898/handbook/eda/section3/eda366i.htm"
-)
-LOGNORMAL = Source(
-    "NIST handbook, lognormal distribution", "https://www.itl.nist.gov/div898/handbook/eda/section3/eda3669.htm"
-)
+from sandboxes.simulations.saga.measures import durations_s, measure
+from sandboxes.simulations.saga.model import run
+from sandboxes.simulations.saga.references import BINOMIAL, GARCIA_MOLINA, LOGNORMAL, STEP_FUNCTIONS
+from sandboxes.simulations.saga.setup import NORMAL_P99, rules
+from sandboxes.simulations.saga.trials import CALM, TROUBLED, saga_params
+from sandboxes.simulations.saga.world import COMMITTED, FORWARD, ROLLED_BACK, SENT
 
 SEEDS = range(1, 13)
 N, P = 5, 0.1
-# Nothing goes wrong here but what a check adds.
-CALM: dict[str, Any] = {
-    "permanent_failure_percent": 0,
-    "transient_failure_percent": 0,
-    "timeout_percent": 0,
-    "compensation_failure_percent": 0,
-    "p99_to_median": 1,
-    "stock_per_item": 100_000,
-}
-TROUBLED: dict[str, Any] = {
-    "orders": 2000,
-    "items": 20,
-    "stock_per_item": 60,
-    "permanent_failure_percent": 8,
-    "transient_failure_percent": 10,
-    "timeout_percent": 8,
-    "compensation_max_attempts": 10,
-    "step_timeout_s": 0.4,
-    "event_duplicate_percent": 20,
-    "event_reordered_percent": 20,
-}
-# Few orders for few units, close together, with every kind of trouble: each crash of its coordinator is tried.
-SMALL: dict[str, Any] = {
-    **TROUBLED,
-    "orders": 5,
-    "items": 1,
-    "stock_per_item": 2,
-    "arrival_rate_per_s": 10,
-    "down_s": 3,
-}
-QUIET: dict[str, Any] = {**SMALL, **CALM}
-
-
-def saga_params(**changes: Any) -> SagaParams:
-    """Parameters from names and plain values, as an address gives them."""
-    return SagaParams.model_validate(changes)
-
-
-def anomalies(result: SagaResult) -> set[str]:
-    """The invariants that a run has broken."""
-    found = {
-        "double charge": double_charged(result) > 0,
-        "lost money": result.lost_eur.sum() > 0,
-        "oversold": oversold(result) > 0,
-        "forgotten": bool((result.orders["status"] == FORGOTTEN).any()),
-        "unfinished": bool((result.orders["status"] == RUNNING).any()),
-        "torn": any(torn(result)),
-    }
-    return {name for name, broken in found.items() if broken}
-
-
-def torn(result: SagaResult) -> NDArray[np.bool_]:
-    """Whether one step of an order was committed or confirmed and another undone or barred. Shape (orders,)."""
-    tasks = result.tasks
-    finished, undone = tasks["finished"] > 0, (tasks["undone"] > 0) | (tasks["cancelled"] > 0)
-    return np.asarray(finished.any(axis=1) & undone.any(axis=1))
-
-
-def crashed_everywhere(seed: int = 1, **changes: Any) -> Iterator[SagaResult]:
-    """A run once for each event at which its coordinator may die: before it hears of it, and before it acts on it."""
-    params = saga_params(**changes)
-    events = run_with_crash_at(params, seed, -1, False).events
-    for event in range(events):
-        for after_logging in (False, True):
-            yield run_with_crash_at(params, seed, event, after_logging)
 
 
 def _neither_whole_nor_undone(**changes: Any) -> Finding:
@@ -186,86 +79,11 @@ def _jitter() -> Finding:
     )
 
 
-def _found_anywhere(runs: Iterator[SagaResult], expected: set[str]) -> Finding:
-    count, found = 0, set()
-    for result in runs:
-        count += 1
-        found |= anomalies(result)
-    words = sorted(found) or ["nothing broken"]
-    return Finding(
-        ", ".join(sorted(expected)) or "nothing broken",
-        f"{', '.join(words)}, {count:,} crashes tried",
-        "exact",
-        found == expected and count > 10,
-    )
-
-
-def _crash(expected: set[str], base: dict[str, Any] | None = None, **changes: Any) -> Finding:
-    settings = {**(SMALL if base is None else base), **changes}
-    return _found_anywhere(crashed_everywhere(1, **settings), expected)
-
-
-def _torn() -> Finding:
-    runs = [
-        result
-        for log in ("durable", "lost")
-        for result in crashed_everywhere(1, **{**SMALL, "protocol": "two_phase_commit", "coordinator_log": log})
-    ]
-    wrong = sum(int(torn(result).sum()) for result in runs)
-    finding = within(0, wrong, 0, "orders")
-    return Finding(finding.expected, f"{finding.measured}, {len(runs):,} crashes tried", "exact", finding.passed)
-
-
-def _blocked() -> Finding:
-    """One order, whose coordinator dies with the first vote: the row is locked from the vote to the decision."""
-    params = saga_params(
-        **{**CALM, "orders": 1, "protocol": "two_phase_commit", "median_latency_ms": 1, "down_s": 30, "steps": 3}
-    )
-    result = run_with_crash_at(params, 1, 1, False)
-    # After 30 s it asks for the votes again, which takes 1 ms, and the decision takes 1 ms more.
-    return within(30.002, float(result.orders["lock_held_s"][0]), 1e-6, "s")
-
-
-def _tcc_words() -> Finding:
-    """What a participant answers to cancels and tries in every bad order."""
-    words = {DONE: "done", REPEATED: "again", EMPTY: "empty", BLOCKED: "barred", REFUSED: "refused"}
-    heard = []
-    for calls in ((FORWARD, BACK, BACK), (BACK, BACK, FORWARD), (FORWARD, FORWARD, FINISH, FINISH)):
-        params = saga_params(**{**CALM, "orders": 1, "protocol": "tcc"})
-        row, world = prepared(params, 1)
-        heard += [words[work(row, world, 0, PAYMENT, direction, 1, HEARD)] for direction in calls]
-        heard.append(f"held {int(world.orders['held'][0])}")
-    return exact(
-        (
-            "done",
-            "done",
-            "again",
-            "held 0",
-            "empty",
-            "empty",
-            "barred",
-            "held 0",
-            "done",
-            "again",
-            "done",
-            "again",
-            "held 0",
-        ),
-        heard,
-    )
-
-
 def _mean_duration() -> Finding:
     params = saga_params(**{**CALM, "orders": 500, "p99_to_median": 4, "step_timeout_s": 60})
     sigma = np.log(4) / NORMAL_P99
     samples = [float(np.mean(durations_s(run(params, seed)))) for seed in SEEDS]
     return statistical(4 * 0.1 * float(np.exp(sigma**2 / 2)), samples, "s")
-
-
-def _choreography(expected: set[str], **changes: Any) -> Finding:
-    settings = {**TROUBLED, "coordination": "choreography", "orders": 400, **changes}
-    found = set().union(*(anomalies(run(saga_params(**settings), seed)) for seed in range(1, 6)))
-    return exact(sorted(expected) or ["nothing broken"], sorted(found) or ["nothing broken"])
 
 
 SAGA_CHECKS = (
@@ -355,86 +173,6 @@ RETRY_CHECKS = (
         "With full jitter the third wait is uniform from 0 to 4 s, so 2 s on average.",
         STEP_FUNCTIONS,
         _jitter,
-    ),
-)
-CRASH_CHECKS = (
-    Check(
-        "A crash at every event, all pieces in place",
-        "crashes tried",
-        "With a durable log, idempotent handlers and a semantic lock no crash of the coordinator breaks an invariant.",
-        GARCIA_MOLINA,
-        lambda: _crash(set()),
-    ),
-    Check(
-        "A crash at every event, with a pivot",
-        "crashes tried",
-        "Nor does one if the stock is looked at again at the pivot.",
-        FRANK,
-        lambda: _crash(set(), isolation="pivot_ordering"),
-    ),
-    Check(
-        "Without idempotency",
-        "crashes tried",
-        "The call made again after a crash charges a customer twice, and nothing else goes wrong.",
-        GARCIA_MOLINA,
-        lambda: _crash({"double charge"}, QUIET, idempotent_handlers=False),
-    ),
-    Check(
-        "With the log lost",
-        "crashes tried",
-        "Orders under way are forgotten, with the money of those that had paid, and nothing else goes wrong.",
-        GARCIA_MOLINA,
-        lambda: _crash({"forgotten", "lost money"}, QUIET, coordinator_log="lost"),
-    ),
-    Check(
-        "Without isolation",
-        "crashes tried",
-        "Orders that saw the same last unit are all sold it, and nothing else goes wrong.",
-        FRANK,
-        lambda: _crash({"oversold"}, isolation="none"),
-    ),
-    Check(
-        "Choreography, all pieces in place",
-        "crashes tried",
-        "Late, doubled and reordered events break nothing if handlers are idempotent.",
-        GARCIA_MOLINA,
-        lambda: _choreography(set()),
-    ),
-    Check(
-        "Choreography without idempotency",
-        "crashes tried",
-        "Doubled events alone, with nothing failing, charge a customer twice.",
-        GARCIA_MOLINA,
-        lambda: _choreography({"double charge"}, **CALM, idempotent_handlers=False),
-    ),
-    Check(
-        "Two-phase commit: all or none",
-        "crashes tried",
-        "Wherever the coordinator dies, and whether its log survives or not, nobody commits while another aborts.",
-        GRAY_LAMPORT,
-        _torn,
-    ),
-    Check(
-        "Two-phase commit blocks",
-        "crashes tried",
-        "Participants that have voted hold their locks while the coordinator is down, here for 30 s, and then until it "
-        "has asked again and decided.",
-        GRAY_LAMPORT,
-        _blocked,
-    ),
-    Check(
-        "Try-Confirm-Cancel at every crash",
-        "crashes tried",
-        "With a durable log and idempotent handlers no crash breaks an invariant or leaves anything frozen.",
-        SEATA,
-        lambda: _crash(set(), protocol="tcc"),
-    ),
-    Check(
-        "Cancel twice, before the try, and a late try",
-        "crashes tried",
-        "A second cancel changes nothing, one without a try is empty, and a try that comes after it is barred.",
-        SEATA,
-        _tcc_words,
     ),
 )
 CHECKS = SAGA_CHECKS + CLOSED_FORMS + RETRY_CHECKS + CRASH_CHECKS

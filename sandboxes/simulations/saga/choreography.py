@@ -1,8 +1,9 @@
 """The saga without a coordinator: each service does its step when it hears that the one before is done, and says so.
 
 A service that cannot do its step says that, and the one before it undoes its own. Events come late, twice and out of
-order. A service with a memory looks there before it gives up, and marks what it gave up, so that no other copy of the
-event does it after all.
+order. Each copy of an event is worked on, but a step has one loop of retries each way, with the retries of one call: a
+copy in trouble joins the loop that is going on. A service with a memory looks there before it gives up, and marks what
+it gave up, so that no other copy of the event does it after all.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from sandboxes.simulations.saga.calls import attempt, is_trouble, later, may_retry, must_go_on
+from sandboxes.simulations.saga.calls import attempt, is_for_a_person, is_trouble, later, may_retry
 from sandboxes.simulations.saga.chance import DELAY, DUPLICATE, HELD_UP, uniform
 from sandboxes.simulations.saga.world import (
     BACK,
@@ -69,7 +70,7 @@ def publish(rules: Rules, world: World, order: int, step: int, direction: int) -
 
 @njit(cache=True)
 def delivered(rules: Rules, world: World, order: int, step: int, direction: int, number: int) -> None:
-    """An event has come: do the step. Each copy is worked on by itself."""
+    """An event has come: do the step, once for each copy."""
     note(world, order, DELIVERED, step, direction, number, HEARD)
     try_step(rules, world, order, step, direction, NONE_YET)
 
@@ -85,15 +86,25 @@ def try_step(rules: Rules, world: World, order: int, step: int, direction: int, 
 def answered(
     rules: Rules, world: World, order: int, step: int, direction: int, number: int, tries: int, result: int
 ) -> None:
-    """Say that the step is done, try again, or say that it is not."""
+    """Say that the step is done, try again, or say that it is not. `tries` is 0 for what an event has brought about."""
     task = world.tasks[order * rules["steps"] + step]
     if result == UNKNOWN and direction == FORWARD:
         task["unknown"] = 1
-    if is_trouble(result) and may_retry(rules, world, order, step, direction, tries):
-        later(rules, world, order, step, direction, number, tries)
-    elif result in (DONE, REPEATED, EMPTY):
+    if is_trouble(result) and tries == NONE_YET and task["retrying"][direction]:
+        return
+    if is_trouble(result) and may_retry(rules, world, order, step, direction, task["retries"][direction]):
+        later(rules, world, order, step, direction, number, task["retries"][direction])
+        task["retries"][direction] += 1
+        task["retrying"][direction] = 1
+        return
+    if tries > NONE_YET:
+        task["retrying"][direction] = 0
+    if result in (DONE, REPEATED, EMPTY):
         _succeeded(rules, world, order, step, direction)
-    elif direction == BACK or must_go_on(rules, step):
+    elif direction == FORWARD and rules["idempotent"] and task["done"] > 0 and task["cancelled"] == 0:
+        # Its memory says that another attempt, or another copy of the event, has done it.
+        _succeeded(rules, world, order, step, FORWARD)
+    elif is_for_a_person(rules, world, order, step, direction, result):
         end(world, order, STUCK)
     else:
         _gave_up(rules, world, order, step)
@@ -114,10 +125,6 @@ def _succeeded(rules: Rules, world: World, order: int, step: int, direction: int
 @njit(cache=True)
 def _gave_up(rules: Rules, world: World, order: int, step: int) -> None:
     task = world.tasks[order * rules["steps"] + step]
-    if rules["idempotent"] and task["done"] > 0 and task["cancelled"] == 0:
-        # Another attempt, or another copy of the event, has done it.
-        _succeeded(rules, world, order, step, FORWARD)
-        return
     note(world, order, DECIDED, step, BACK, NONE_YET, HEARD)
     undo_own = not rules["idempotent"] and task["unknown"] > 0
     if rules["idempotent"]:

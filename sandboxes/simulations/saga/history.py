@@ -75,7 +75,8 @@ def last_of_the_oversold(result: SagaResult) -> NDArray[np.bool_]:
     orders = result.orders
     holds = np.flatnonzero(orders["units"] > 0)
     claims = np.bincount(orders["item"][holds], minlength=result.params.items)
+    latest = np.full(result.params.items, -1)
+    np.maximum.at(latest, orders["item"][holds], holds)
     last = np.zeros(orders.size, np.bool_)
-    for item in np.flatnonzero(claims > result.params.stock_per_item):
-        last[holds[orders["item"][holds] == item][-1]] = True
+    last[latest[claims > result.params.stock_per_item]] = True
     return last

@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.saga.model import SagaResult
-from sandboxes.simulations.saga.params import Isolation, Protocol
-from sandboxes.simulations.saga.world import COMMITTED, FORGOTTEN, LOCK_TIMED_OUT, ROLLED_BACK, SOLD_OUT, STUCK
+from sandboxes.simulations.saga.params import CoordinatorLog, Protocol
+from sandboxes.simulations.saga.world import COMMITTED, FORGOTTEN, LOCK_TIMED_OUT, LOCKED, ROLLED_BACK, SOLD_OUT, STUCK
 from sandboxes.simulations.spec import Better, Metric
 
+# Which numbers come first depends on what can go wrong.
+UNDER_TWO_PHASE_COMMIT = {"protocol": (Protocol.TWO_PHASE_COMMIT,)}
+WITH_ITS_LOG_LOST = {"coordinator_log": (CoordinatorLog.LOST,)}
 METRICS = (
     Metric(
         "committed_fraction",
@@ -59,7 +62,6 @@ METRICS = (
         "%",
         "Share of all orders that could be neither finished nor undone by program, so that a person must decide.",
         Better.LOWER,
-        headline=False,
     ),
     Metric(
         "unfinished_fraction",
@@ -68,15 +70,17 @@ METRICS = (
         "Share of all orders that nobody carries on when the run ends: forgotten by a coordinator that lost its log, "
         "or in doubt under two-phase commit.",
         Better.LOWER,
-        headline=False,
+        headline=WITH_ITS_LOG_LOST,
     ),
     Metric(
         "mean_compensations",
         "Undone per order",
         "steps",
-        "Steps that took effect and were undone, on average over all orders.",
+        "Steps that took effect and were undone, on average over all orders; tries that were cancelled under "
+        "Try-Confirm-Cancel. What two-phase commit aborts never took effect.",
         Better.LOWER,
         digits=3,
+        undefined="none to undo",
         headline=False,
     ),
     Metric(
@@ -100,17 +104,30 @@ METRICS = (
         "lock_held_s",
         "Lock held",
         "s",
-        "How long an order kept stock from others, on average over the orders that did: one unit by a semantic lock "
-        "or a try, the item's whole row under two-phase commit. 0 if none did.",
+        "How long an order kept stock from others, on average over the orders that did and gave it free again: one "
+        "unit by a semantic lock or a try, the item's whole row under two-phase commit.",
         Better.LOWER,
+        undefined="none",
         headline=False,
+    ),
+    Metric(
+        "longest_lock_s",
+        "Longest lock",
+        "s",
+        "The longest that an order kept stock from others before it gave it free again. What is never given free does "
+        "not count.",
+        Better.LOWER,
+        undefined="none",
+        headline=UNDER_TWO_PHASE_COMMIT,
     ),
 )
 
 
 def measure(result: SagaResult) -> dict[str, float | None]:
-    """One value per metric; None for the durations where no order ended."""
-    orders = result.orders
+    """One value per metric; None for durations where no order ended, for locks where none was given free, and for
+    what two-phase commit has not."""
+    orders, locked_for_s = result.orders, released_s(result)
+    two_phase = result.params.protocol is Protocol.TWO_PHASE_COMMIT
     p50_s, p99_s = percentiles_s(result, 50, 99)
     return {
         "committed_fraction": count(result, COMMITTED) / orders.size,
@@ -120,10 +137,11 @@ def measure(result: SagaResult) -> dict[str, float | None]:
         "lost_money": float(result.lost_eur.sum()),
         "stuck_fraction": count(result, STUCK) / orders.size,
         "unfinished_fraction": 1 - (count(result, COMMITTED, ROLLED_BACK, STUCK) / orders.size),
-        "mean_compensations": float(orders["undone"].mean()),
+        "mean_compensations": None if two_phase else float(orders["undone"].mean()),
         "p50_s": p50_s,
         "p99_s": p99_s,
-        "lock_held_s": lock_held_s(result),
+        "lock_held_s": float(locked_for_s.mean()) if locked_for_s.size else None,
+        "longest_lock_s": float(locked_for_s.max()) if locked_for_s.size else None,
     }
 
 
@@ -164,9 +182,11 @@ def percentiles_s(result: SagaResult, *percents: float) -> list[float | None]:
     return [float(value) for value in np.percentile(lasted_s, percents)]
 
 
-def lock_held_s(result: SagaResult) -> float:
-    held_s = result.orders["lock_held_s"]
-    return float(held_s[held_s > 0].mean()) if (held_s > 0).any() else 0.0
+def released_s(result: SagaResult) -> NDArray[np.float64]:
+    """How long each order kept stock from others that did and gave it free again, in the order of arrival."""
+    over = result.orders[(result.orders["lock_held_s"] > 0) & (result.orders["locked"] != LOCKED)]
+    held_s: NDArray[np.float64] = over["lock_held_s"]
+    return held_s
 
 
 def told(result: SagaResult, kind: int) -> int:
@@ -187,12 +207,16 @@ def _ended(result: SagaResult) -> str:
 
 
 def _undone(result: SagaResult) -> str:
-    undone, short, late = int(result.orders["undone"].sum()), told(result, SOLD_OUT), told(result, LOCK_TIMED_OUT)
+    undone, protocol = int(result.orders["undone"].sum()), result.params.protocol
+    short, late = told(result, SOLD_OUT), told(result, LOCK_TIMED_OUT)
     because = f" {orders_of(short)} found the item sold out." if short else ""
     because += f" {orders_of(late)} waited in vain for a row that others had locked." if late else ""
-    if not undone:
-        return f"No step had to be undone.{because}"
-    return f"{undone:,} {'step' if undone == 1 else 'steps'} had to be undone.{because}"
+    if protocol is Protocol.TWO_PHASE_COMMIT:
+        return because.strip()
+    what, how = ("step", "undone") if protocol is Protocol.SAGA else ("try", "cancelled")
+    if undone < 2:
+        return f"{'One' if undone else 'No'} {what} was {how}.{because}"
+    return f"{undone:,} {'steps' if what == 'step' else 'tries'} were {how}.{because}"
 
 
 def _left(result: SagaResult) -> str:
@@ -204,7 +228,8 @@ def _left(result: SagaResult) -> str:
         said.append(f"The coordinator died {times} and was down for {_long(result.params.down_s)}{each}.")
     if stuck:
         waits = "waits" if stuck == 1 else "wait"
-        said.append(f"{orders_of(stuck)} could not be carried on by program and {waits} for a person.")
+        half = _half_done(result)
+        said.append(f"{orders_of(stuck)} could not be carried on by program and {waits} for a person{half}.")
     if forgotten and result.params.protocol is Protocol.TWO_PHASE_COMMIT:
         stays = "stays" if forgotten == 1 else "stay"
         said.append(f"{orders_of(forgotten)} {stays} in doubt for ever, for the coordinator's log is gone.")
@@ -212,6 +237,17 @@ def _left(result: SagaResult) -> str:
         was = "was" if forgotten == 1 else "were"
         said.append(f"{orders_of(forgotten)} {was} forgotten, for the coordinator's log is gone.")
     return " ".join(said)
+
+
+def _half_done(result: SagaResult) -> str:
+    """How much of the stuck sagas stands as it was done."""
+    if result.params.protocol is not Protocol.SAGA:
+        return ""
+    tasks = result.tasks[result.orders["status"] == STUCK]
+    done = int((tasks["done"] > tasks["undone"]).sum())
+    whose = "its" if tasks.shape[0] == 1 else "their"
+    left = f"{done:,} of {whose} steps {'was' if done == 1 else 'were'} done and not undone"
+    return f"; {left if done else f'none of {whose} steps is left done'}"
 
 
 def _wrong(result: SagaResult) -> str:
@@ -225,25 +261,42 @@ def _wrong(result: SagaResult) -> str:
         said.append(f"{orders_of(twice)} charged {'its' if twice == 1 else 'their'} customer twice or more.")
     if lost_eur:
         astray = int((result.lost_eur > 0).sum())
-        said.append(
-            f"{lost_eur:,.0f} € of {orders_of(astray)} are not where they should be, and nobody looks for them."
-        )
+        said.append(f"{_euros(lost_eur)} of {orders_of(astray)} is not where it should be, and nobody looks for it.")
     return " ".join(said)
 
 
 def _why_oversold(result: SagaResult) -> str:
-    params = result.params
-    if params.protocol is Protocol.SAGA and params.isolation is Isolation.NONE:
-        return ", for the stock was looked at in one step and taken in another"
-    return ", for more units were given back than had been taken"
+    """By item: units that were given back and had never been taken explain as many orders too many as there are
+    such units, and looking in one step and taking in another explains the rest."""
+    orders, items = result.orders, result.params.items
+    claims = np.bincount(orders["item"][orders["units"] > 0], minlength=items)
+    over = np.maximum(0, claims - result.params.stock_per_item)
+    invented = np.bincount(orders["item"], weights=np.maximum(0, -orders["units"]), minlength=items)
+    reasons = []
+    if (over > invented).any():
+        reasons.append("the stock was looked at in one step and taken in another")
+    if (np.minimum(over, invented) > 0).any():
+        reasons.append("more units were given back than had been taken")
+    return f", for {' and '.join(reasons)}"
 
 
 def _locked(result: SagaResult) -> str:
-    held_s = lock_held_s(result)
-    if not held_s:
-        return ""
-    what = "the whole row of its item" if result.params.protocol is Protocol.TWO_PHASE_COMMIT else "its unit"
-    return f"An order that locked stock kept {what} from others for {_long(held_s)} on average."
+    released, kept = released_s(result), int((result.orders["locked"] == LOCKED).sum())
+    what = "the row of an item" if result.params.protocol is Protocol.TWO_PHASE_COMMIT else "a unit"
+    said = []
+    if released.size == 1:
+        said.append(f"One order kept {what} from others for {_long(float(released[0]))}.")
+    elif released.size:
+        mean, most = _long(float(released.mean())), _long(float(released.max()))
+        said.append(f"Orders that kept {what} from others did so for {mean} on average and {most} at most.")
+    if kept:
+        keeps = "keeps" if kept == 1 else "keep"
+        said.append(f"{orders_of(kept)} still {keeps} {what} locked at the end, and no program will free it.")
+    return " ".join(said)
+
+
+def _euros(amount: float) -> str:
+    return f"{amount:,.2f} €".replace(".00 €", " €")
 
 
 def orders_of(number: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from sandboxes.simulations.saga.calls import attempt, is_trouble, later, may_retry, must_go_on
+from sandboxes.simulations.saga.calls import attempt, is_for_a_person, is_trouble, later, may_retry
 from sandboxes.simulations.saga.world import (
     BACK,
     COMMITTED,
@@ -72,7 +72,7 @@ def answered(rules: Rules, world: World, order: int, step: int, direction: int, 
     task["waiting"] = 0
     if result in (DONE, REPEATED, EMPTY):
         _succeeded(rules, world, order, step, direction)
-    elif direction == BACK or must_go_on(rules, step):
+    elif is_for_a_person(rules, world, order, step, direction, result):
         end(world, order, STUCK)
     else:
         _turn_back(rules, world, order, step)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sandboxes.simulations.spec import Choice, Numbers, Params, knob, numbers
 
 MOST_STEPS = 8
@@ -42,7 +44,13 @@ SAGA = {"protocol": (Protocol.SAGA,)}
 TWO_PHASE_COMMIT = {"protocol": (Protocol.TWO_PHASE_COMMIT,)}
 NOT_TWO_PHASE_COMMIT = {"protocol": (Protocol.SAGA, Protocol.TCC)}
 CHOREOGRAPHY = {"protocol": (Protocol.SAGA,), "coordination": (Coordination.CHOREOGRAPHY,)}
+# A choreography: nobody who could die, or forget.
+NO_COORDINATOR = CHOREOGRAPHY
 BY_STEP = "One value per step, in order; one value alone is for all, and steps beyond the list follow the slider."
+
+
+def _by_step(label: str, group: str, unit: str, low: float, high: float) -> Any:
+    return numbers("", label=label, group=group, unit=unit, low=low, high=high, most=MOST_STEPS, help=BY_STEP)
 
 
 class SagaParams(Params):
@@ -90,7 +98,8 @@ class SagaParams(Params):
         low=0,
         high=100_000,
         step=1,
-        help="Whose sequence is drawn and replayed, counted by arrival from 1. 0 takes one with much to tell.",
+        help="Whose sequence is drawn and replayed, counted by arrival from 1. 0 takes one with much to tell, a number "
+        "beyond the last order takes the last.",
     )
     permanent_failure_percent: float = knob(
         2,
@@ -102,16 +111,7 @@ class SagaParams(Params):
         step=0.5,
         help="Share of attempts that a service refuses for good, such as a card that is declined. Not retried.",
     )
-    permanent_failure_percent_by_step: Numbers = numbers(
-        "",
-        label="Refused, by step",
-        group=FAILURES,
-        unit="%",
-        low=0,
-        high=100,
-        most=MOST_STEPS,
-        help=BY_STEP,
-    )
+    permanent_failure_percent_by_step: Numbers = _by_step("Refused, by step", FAILURES, "%", 0, 100)
     transient_failure_percent: float = knob(
         5,
         label="Failing for now",
@@ -122,16 +122,7 @@ class SagaParams(Params):
         step=0.5,
         help="Share of attempts that fail without any effect, and that a retry may save.",
     )
-    transient_failure_percent_by_step: Numbers = numbers(
-        "",
-        label="Failing for now, by step",
-        group=FAILURES,
-        unit="%",
-        low=0,
-        high=100,
-        most=MOST_STEPS,
-        help=BY_STEP,
-    )
+    transient_failure_percent_by_step: Numbers = _by_step("Failing for now, by step", FAILURES, "%", 0, 100)
     timeout_percent: float = knob(
         2,
         label="Outcome unknown",
@@ -142,16 +133,7 @@ class SagaParams(Params):
         step=0.5,
         help="Share of attempts whose answer never comes: the caller times out and cannot know what happened.",
     )
-    timeout_percent_by_step: Numbers = numbers(
-        "",
-        label="Outcome unknown, by step",
-        group=FAILURES,
-        unit="%",
-        low=0,
-        high=100,
-        most=MOST_STEPS,
-        help=BY_STEP,
-    )
+    timeout_percent_by_step: Numbers = _by_step("Outcome unknown, by step", FAILURES, "%", 0, 100)
     timeout_effect_percent: float = knob(
         50,
         label="Done all the same",
@@ -179,7 +161,8 @@ class SagaParams(Params):
         low=0,
         high=10,
         step=1,
-        help="Retries after the first attempt; 0 for none. MaxAttempts of Step Functions, whose default is 3.",
+        help="Retries after the first attempt; 0 for none. MaxAttempts of Step Functions, whose default is 3. What "
+        "must be heard in the end, such as a commit, is asked up to 50 times, the later ones a minute apart at most.",
     )
     retry_backoff_rate: float = knob(
         2,
@@ -215,7 +198,8 @@ class SagaParams(Params):
         low=0,
         high=100,
         step=0.5,
-        help="Share of attempts to undo a step (compensate, cancel, roll back) that fail without effect.",
+        help="Share of attempts to undo a step (compensate, cancel, abort) that fail without effect. A commit or "
+        "confirm is none of them: it fails for now as often as the step does.",
     )
     compensation_refused_percent: float = knob(
         0,
@@ -245,7 +229,9 @@ class SagaParams(Params):
         low=0,
         high=10,
         step=1,
-        help="How often the coordinator dies, evenly spread over the arrivals. Choreography has no coordinator.",
+        hidden_when=NO_COORDINATOR,
+        help="How often the coordinator dies, at even distances while orders come; up for a quarter of its downtime in "
+        "between at least, so long downtimes move the last crashes beyond the last order.",
     )
     down_s: float = knob(
         10,
@@ -255,13 +241,16 @@ class SagaParams(Params):
         low=1,
         high=120,
         step=1,
+        hidden_when=NO_COORDINATOR,
         help="How long it stays dead. Answers that come meanwhile are lost; new orders wait.",
     )
     coordinator_log: CoordinatorLog = knob(
         CoordinatorLog.DURABLE,
         label="Its log",
         group=COORDINATOR,
-        help="With a durable log it takes up every order where it was. Without one it has forgotten those under way.",
+        hidden_when=NO_COORDINATOR,
+        help="With a durable log it takes up a saga where it was; two-phase commit and Try-Confirm-Cancel carry out "
+        "what was decided and abort the rest. Without one it has forgotten the orders under way.",
     )
     event_delay_ms: float = knob(
         50,
@@ -354,16 +343,7 @@ class SagaParams(Params):
         step=10,
         help="Half of the attempts at a step take less than this.",
     )
-    median_latency_ms_by_step: Numbers = numbers(
-        "",
-        label="Median latency, by step",
-        group=DETAILS,
-        unit="ms",
-        low=1,
-        high=10_000,
-        most=MOST_STEPS,
-        help=BY_STEP,
-    )
+    median_latency_ms_by_step: Numbers = _by_step("Median latency, by step", DETAILS, "ms", 1, 10_000)
     p99_to_median: float = knob(
         5,
         label="p99 over median",

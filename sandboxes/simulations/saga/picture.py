@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from sandboxes.simulations.saga.model import has_coordinator
 from sandboxes.simulations.saga.params import Protocol, SagaParams
+from sandboxes.simulations.saga.setup import has_coordinator
 from sandboxes.simulations.saga.world import SERVICES
 
 WIDTH = 360
 ROW, TOP = 36, 34
 DO_X, UNDO_X, BOX = 92, 230, 128
 HEADS = {
-    Protocol.SAGA: ("T, downwards", "C, upwards"),
+    Protocol.SAGA: ("T: done, downwards", "C: undone, upwards"),
     Protocol.TWO_PHASE_COMMIT: ("prepare", "commit or abort"),
     Protocol.TCC: ("try", "confirm or cancel"),
 }
@@ -35,7 +35,7 @@ def _steps(params: SagaParams) -> str:
 def _row(step: int, y: int) -> str:
     middle = y + 18
     return (
-        f'<text class="r-strong" x="0" y="{middle}">{SERVICES[step]}</text>'
+        f'<text class="r-strong" x="0" y="{middle}">{step + 1} {SERVICES[step]}</text>'
         + _box(f"do-{step}", f"do-words-{step}", DO_X, y, BOX)
         + _box(f"undo-{step}", f"undo-words-{step}", UNDO_X, y, BOX)
     )

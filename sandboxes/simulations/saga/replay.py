@@ -9,9 +9,10 @@ from itertools import groupby
 from sandboxes.simulations.quantities import duration
 from sandboxes.simulations.replays import MOST_FRAMES, Frame, Part, Replay
 from sandboxes.simulations.saga.history import order_looked_at
-from sandboxes.simulations.saga.model import SagaResult, has_coordinator
+from sandboxes.simulations.saga.model import SagaResult
 from sandboxes.simulations.saga.params import Isolation, Protocol, SagaParams
 from sandboxes.simulations.saga.picture import pictures
+from sandboxes.simulations.saga.setup import has_coordinator
 from sandboxes.simulations.saga.story import ENDS, Line, call_name, lines
 from sandboxes.simulations.saga.world import (
     BACK,

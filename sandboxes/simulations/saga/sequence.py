@@ -7,6 +7,7 @@ from typing import Any
 from sandboxes.simulations.palette import TEMPLATE, figure, light
 from sandboxes.simulations.saga.history import MOST_LINES, order_looked_at
 from sandboxes.simulations.saga.model import SagaResult
+from sandboxes.simulations.saga.params import Protocol
 from sandboxes.simulations.saga.story import Line, actors, lines
 from sandboxes.simulations.spec import Chart
 
@@ -30,11 +31,12 @@ def sequence_chart(result: SagaResult) -> Chart:
     since_s = float(result.orders["arrival_s"][order])
     drawn = told[:MOST_LINES]
     names = actors(result.params)
-    beyond = f", the first {MOST_LINES} of {len(told)} lines" if len(told) > MOST_LINES else ""
+    means = "; T does a step, C undoes it" if result.params.protocol is Protocol.SAGA else ""
+    beyond = f"; the first {MOST_LINES} of {len(told)} lines" if len(told) > MOST_LINES else ""
     return Chart(
         name="sequence",
         title=f"Order {order + 1:,}, call by call",
-        note=f"came at {since_s:.2f} s; downwards in its order, not to scale{beyond}",
+        note=f"came at {since_s:.2f} s; downwards in its order, not to scale{means}{beyond}",
         figure=figure(_traces(drawn, since_s, len(names)), _layout(drawn, names)),
         columns=("After (s)", "From", "To", "What", "In words"),
         rows=tuple(
@@ -48,7 +50,9 @@ def sequence_chart(result: SagaResult) -> Chart:
 
 def _traces(drawn: list[Line], since_s: float, actors_count: int) -> list[dict[str, Any]]:
     return [_lifelines(len(drawn), actors_count)] + [
-        trace for tone in sorted({line.tone for line in drawn}) for trace in _of_tone(drawn, tone, since_s)
+        trace
+        for tone in sorted({line.tone for line in drawn})
+        for trace in _of_tone(drawn, tone, since_s, actors_count)
     ]
 
 
@@ -61,7 +65,7 @@ def _lifelines(rows: int, count: int) -> dict[str, Any]:
     return _line(x, y, {"width": 1, "color": light("line")})
 
 
-def _of_tone(drawn: list[Line], tone: str, since_s: float) -> list[dict[str, Any]]:
+def _of_tone(drawn: list[Line], tone: str, since_s: float, actors_count: int) -> list[dict[str, Any]]:
     """Shafts, heads and words of the lines of one colour."""
     shafts_x: list[float | None] = []
     shafts_y: list[float | None] = []
@@ -77,11 +81,12 @@ def _of_tone(drawn: list[Line], tone: str, since_s: float) -> list[dict[str, Any
         heads["y"].append(row)
         heads["symbol"].append(_symbol(line))
         heads["text"].append(f"{line.at_s - since_s:.3f} s: {line.said}")
-        alone = line.teller == line.hearer
+        alone, in_the_left = line.teller == line.hearer, line.teller <= (actors_count - 1) / 2
         words["x"].append((line.teller + line.hearer) / 2)
         words["y"].append(row)
-        words["text"].append(f"{BESIDE_A_MARK}{line.label}" if alone else line.label)
-        words["position"].append("middle right" if alone else "top center")
+        label = f"{BESIDE_A_MARK}{line.label}" if in_the_left else f"{line.label}{BESIDE_A_MARK}"
+        words["text"].append(label if alone else line.label)
+        words["position"].append(f"middle {'right' if in_the_left else 'left'}" if alone else "top center")
     colour = light(tone)
     return [
         _line(shafts_x, shafts_y, {"width": 1.75, "color": colour}),
@@ -103,6 +108,7 @@ def _of_tone(drawn: list[Line], tone: str, since_s: float) -> list[dict[str, Any
             "textposition": words["position"],
             "textfont": {"size": 11.5, "color": light("ink")},
             "hoverinfo": "skip",
+            "cliponaxis": False,
         },
     ]
 
@@ -123,12 +129,13 @@ def _layout(drawn: list[Line], names: tuple[str, ...]) -> dict[str, Any]:
     return {
         "template": TEMPLATE,
         "hovermode": "closest",
-        "margin": {"l": 12, "r": 12, "t": 40, "b": 4},
+        "margin": {"l": 18, "r": 12, "t": 44, "b": 4},
         "xaxis": {
             "range": [-0.45, len(names) - 0.35],
             "side": "top",
             "tickvals": list(range(len(names))),
-            "ticktext": [name.replace(" ", "<br>") for name in names],
+            # One up, one down: on a phone they would run into each other.
+            "ticktext": [f"{name}<br>\N{NO-BREAK SPACE}" if at % 2 == 0 else name for at, name in enumerate(names)],
             "fixedrange": True,
             "tickangle": 0,
         },

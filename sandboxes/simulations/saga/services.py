@@ -21,15 +21,18 @@ from sandboxes.simulations.saga.world import (
     HEARD,
     INVENTORY,
     LOCK_TIMES_OUT,
+    LOCKED,
     NONE_YET,
     PAYMENT,
     PIVOT_ORDERING,
+    QUEUES,
     REFUSED,
     REPEATED,
     SAGA,
     SEMANTIC_LOCK,
     SOLD_OUT,
     TWO_PHASE_COMMIT,
+    UNLOCKED,
     WAITS,
     WORKS,
     Row,
@@ -101,9 +104,10 @@ def _remember(world: World, order: int, task: Row, direction: int) -> None:
     if direction == FORWARD:
         task["done"] += 1
     elif direction == BACK:
+        # Without a memory a service also undoes what was never done; no step is undone by that.
+        world.orders[order]["undone"] += task["done"] > task["undone"]
         task["undone"] += 1
         task["cancelled"] = 1
-        world.orders[order]["undone"] += 1
     else:
         task["finished"] += 1
 
@@ -146,7 +150,7 @@ def _move_stock(rules: Rules, world: World, row: Row, direction: int) -> int:
         return DONE
     if direction == FORWARD:
         _take(world, item, row)
-        if row["locked"] == 0:
+        if row["locked"] == UNLOCKED:
             lock(world, row)
     else:
         if direction == BACK:
@@ -194,17 +198,18 @@ def _has_row(rules: Rules, world: World, order: int, attempt: int, heard: int) -
     """Whether the order has its item's row for itself; if not it stands in the queue from now on."""
     row = world.orders[order]
     item = world.items[row["item"]]
-    if row["locked"] == 2:
+    if row["locked"] == LOCKED:
         return True
-    if row["locked"] == 0 and item["holder"] == 0:
+    if row["locked"] == UNLOCKED and item["holder"] == 0:
         item["holder"] = order + 1
         lock(world, row)
         return True
-    if heard == HEARD or row["locked"] == 0:
+    if heard == HEARD or row["locked"] == UNLOCKED:
         what = ANSWERS if heard == HEARD else WORKS
         row["lock_event"] = item_of(what, order, INVENTORY, FORWARD, attempt, NONE_YET, DONE)
-    if row["locked"] == 0:
-        row["locked"] = 1
+    if row["locked"] == UNLOCKED:
+        row["locked"] = QUEUES
+        world.totals["queueing"] += 1
         row["next"] = 0
         if item["first"] == 0:
             item["first"] = order + 1
@@ -220,7 +225,7 @@ def release_row(world: World, order: int) -> None:
     """Give the item's row to the next that still waits for it. One that waited itself just leaves the queue."""
     row = world.orders[order]
     item = world.items[row["item"]]
-    held = row["locked"] == 2
+    held = row["locked"] == LOCKED
     unlock(world, row)
     if not held:
         return
@@ -228,7 +233,7 @@ def release_row(world: World, order: int) -> None:
     while item["first"] > 0 and item["holder"] == 0:
         waiting = world.orders[item["first"] - 1]
         item["first"] = waiting["next"]
-        if waiting["locked"] == 1:
+        if waiting["locked"] == QUEUES:
             item["holder"] = waiting["number"] + 1
             lock(world, waiting)
             push(world.agenda, world.totals["now_s"], waiting["lock_event"])

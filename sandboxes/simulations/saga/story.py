@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sandboxes.simulations.saga.history import order_looked_at
-from sandboxes.simulations.saga.model import SagaResult, has_coordinator
+from sandboxes.simulations.saga.model import SagaResult
 from sandboxes.simulations.saga.params import Isolation, Protocol, SagaParams
+from sandboxes.simulations.saga.setup import has_coordinator
 from sandboxes.simulations.saga.world import (
     BACK,
     BLOCKED,
@@ -110,6 +111,12 @@ def call_name(params: SagaParams, direction: int, step: int) -> str:
     return f"{name}{step + 1}" if params.protocol is Protocol.SAGA else name
 
 
+def _named(params: SagaParams, direction: int, step: int) -> str:
+    """T2 inventory of a saga: its numbers say little by themselves."""
+    name = call_name(params, direction, step)
+    return f"{name} {SERVICES[step]}" if params.protocol is Protocol.SAGA else name
+
+
 def _told(result: SagaResult, order: int) -> Iterator[Line]:
     params, asked_before, turned_back_at = result.params, set(), -1
     row, log = result.orders[order], result.log_of(order)
@@ -138,7 +145,7 @@ def _told(result: SagaResult, order: int) -> Iterator[Line]:
 def _call(params: SagaParams, at_s: float, step: int, direction: int, again: bool) -> Line:
     name = call_name(params, direction, step)
     tone = "half" if direction == BACK else "accent"
-    label = f"{name} again" if again else name
+    label = f"{_named(params, direction, step)}{' again' if again else ''}"
     more = ", once more" if again else ""
     said = f"The coordinator sends {name} to {SERVICES[step]}{more}."
     if not has_coordinator(params):
@@ -212,6 +219,10 @@ def _event(params: SagaParams, at_s: float, kind: int, step: int, direction: int
 def _of_the_order(params: SagaParams, at_s: float, kind: int, step: int, direction: int, attempt: int) -> Line:
     if kind == STARTED:
         return Line(at_s, kind, -1, FORWARD, 0, 0, "order", "ink", "The order is taken up.")
+    if kind == DECIDED and step < 0 and direction == BACK:
+        name = CALLS[params.protocol][BACK]
+        said = f"The log holds no decision on this order, so the coordinator decides to {name}."
+        return Line(at_s, kind, -1, BACK, 0, 0, f"all: {name}", "half", said)
     if kind == ENDED:
         tone = {COMMITTED: "closed", ROLLED_BACK: "half", STUCK: "open"}[attempt]
         return Line(at_s, kind, -1, FORWARD, 0, 0, ENDS[attempt], tone, f"The order is {ENDS[attempt]}.")

@@ -4,6 +4,10 @@ Phase one asks every step at once to prepare, or to try. If all can, the decisio
 cannot, it is to abort, or cancel. Phase two carries the decision out, and is repeated until everyone has heard it. The
 difference is what a yes costs: a participant of two-phase commit holds its locks until it hears the decision, while a
 try sets something aside in a transaction of its own and locks nothing but that.
+
+A coordinator that comes back and finds no decision in its log decides to abort: the votes were not written down, and
+whoever has no decision may abort (presumed abort; Mohan, Lindsay and Obermarck, Transaction Management in the R*
+Distributed Database Management System, 1986). A decision that it finds it carries out.
 """
 
 from __future__ import annotations
@@ -72,7 +76,11 @@ def answered(rules: Rules, world: World, order: int, step: int, direction: int, 
 
 @njit(cache=True)
 def resume(rules: Rules, world: World, order: int) -> None:
-    """Ask again whoever has not answered. The log holds the decision if there was one, and the votes so far."""
+    """Abort what is undecided; tell the decision again to whoever has not acknowledged it."""
+    if world.orders[order]["direction"] == FORWARD:
+        note(world, order, DECIDED, WHOLE, BACK, NONE_YET, HEARD)
+        _phase(rules, world, order, BACK)
+        return
     for step in range(rules["steps"]):
         task = world.tasks[order * rules["steps"] + step]
         if task["waiting"]:

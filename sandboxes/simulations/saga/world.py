@@ -30,6 +30,9 @@ FORWARD, BACK, FINISH = codes(3)
 # What became of an order.
 COMING, RUNNING, COMMITTED, ROLLED_BACK, STUCK, FORGOTTEN = codes(6)
 
+# Whether an order keeps stock from others; in 2PC it may wait for a row that another has.
+UNLOCKED, QUEUES, LOCKED = codes(3)
+
 # What the log tells. The first ones are also what an attempt can come to.
 DONE, REFUSED, FAILED, UNKNOWN, REPEATED, SOLD_OUT, EMPTY, BLOCKED, WAITS = codes(9)
 SENT, STARTED, PUBLISHED, DELIVERED, DECIDED, LOCK_TIMED_OUT, ENDED, CRASHED, RESUMED = codes(9, 9)
@@ -43,6 +46,19 @@ ARRIVES, SENDS, ANSWERS, WORKS, DELIVERS, LOCK_TIMES_OUT, CRASHES, RESUMES = cod
 
 # A call that must come through in the end is retried this often before a person is asked.
 PERSISTENT = 50
+
+# Room for what one event may write into the log or put on the agenda, for each order it touches.
+ROOM = 64
+
+# An item of the agenda is one number; each thing in it has so many bits, from the top to the bottom.
+WHAT_BITS, ORDER_BITS, STEP_BITS, DIRECTION_BITS, ATTEMPT_BITS, TRIES_BITS, VERDICT_BITS = 4, 20, 4, 2, 11, 7, 4
+MOST_ATTEMPTS, MOST_TRIES = (1 << ATTEMPT_BITS) - 1, (1 << TRIES_BITS) - 1
+TRIES_AT = VERDICT_BITS
+ATTEMPT_AT = TRIES_AT + TRIES_BITS
+DIRECTION_AT = ATTEMPT_AT + ATTEMPT_BITS
+STEP_AT = DIRECTION_AT + DIRECTION_BITS
+ORDER_AT = STEP_AT + STEP_BITS
+WHAT_AT = ORDER_AT + ORDER_BITS
 
 
 # The parameters in the kernel's terms; rates are fractions, and arrays are by step.
@@ -96,8 +112,9 @@ ORDER = np.dtype(
         ("money_s", np.float64),  # the last time that money moved
         ("units", np.int64),
         ("undone", np.int64),  # steps
-        # Stock kept from others: since when, and for how long in all. In 2PC also its place in the queue for the row.
-        ("locked", np.int64),  # 0 no, 1 waits, 2 holds
+        # Stock kept from others: since when, and for how long before it was given free. In 2PC also its place in the
+        # queue for the row.
+        ("locked", np.int64),  # UNLOCKED, QUEUES or LOCKED
         ("locked_s", np.float64),
         ("lock_held_s", np.float64),
         ("next", np.int64),
@@ -113,6 +130,9 @@ TASK = np.dtype(
         ("waiting", np.int64),
         ("unknown", np.int64),  # an attempt at T had no answer, so T may have happened
         ("events", np.int64),
+        # Of a choreography, forward and back: the retries made so far, and whether one is to come or under way.
+        ("retries", np.int64, 2),
+        ("retrying", np.int64, 2),
         # The service's side: its memory of this order, which makes it idempotent.
         ("done", np.int64),
         ("undone", np.int64),
@@ -137,6 +157,8 @@ TOTALS = np.dtype(
         ("now_s", np.float64),
         ("oversold", np.int64),
         ("double_charged", np.int64),
+        ("locked", np.int64),  # orders that keep stock from others, and in 2PC those that queue for a row
+        ("queueing", np.int64),
         ("logged", np.int64),
         ("events", np.int64),
     ]
@@ -152,6 +174,8 @@ ENTRY = np.dtype(
         ("attempt", np.int16),
         ("oversold", np.int32),
         ("double_charged", np.int32),
+        ("locked", np.int32),
+        ("queueing", np.int32),
     ]
 )
 # A row of one of these; the type checker cannot know its fields.
@@ -173,7 +197,7 @@ class World(NamedTuple):
 
 @njit(cache=True)
 def note(world: World, order: int, kind: int, step: int, direction: int, attempt: int, unseen: int) -> None:
-    """Write one line of the log, with the invariants as they stand."""
+    """Write one line of the log, with invariants and locks as they stand."""
     totals = world.totals
     entry = world.log[totals["logged"]]
     totals["logged"] += 1
@@ -186,12 +210,35 @@ def note(world: World, order: int, kind: int, step: int, direction: int, attempt
     entry["attempt"] = attempt
     entry["oversold"] = totals["oversold"]
     entry["double_charged"] = totals["double_charged"]
+    entry["locked"] = totals["locked"]
+    entry["queueing"] = totals["queueing"]
 
 
 @njit(cache=True)
 def item_of(what: int, order: int, step: int, direction: int, attempt: int, tries: int, verdict: int) -> int:
-    """An agenda's item as one number. At the same moment arrivals come first, then the lower order and step."""
-    return ((what << 20 | order) << 4 | step) << 24 | ((direction << 11 | attempt) << 7 | tries) << 4 | verdict
+    """An agenda's item as one number. At the same moment arrivals come first, then the lower order and step.
+
+    Raises OverflowError for an attempt or a retry beyond its bits, which would change the fields above them.
+    """
+    if attempt > MOST_ATTEMPTS or tries > MOST_TRIES:
+        raise OverflowError("an item of the agenda has room for attempts to 2047 and retries to 127")
+    high = (what << ORDER_BITS | order) << STEP_BITS | step
+    low = ((direction << ATTEMPT_BITS | attempt) << TRIES_BITS | tries) << VERDICT_BITS | verdict
+    return high << STEP_AT | low
+
+
+@njit(cache=True)
+def taken_apart(item: int) -> tuple[int, int, int, int, int, int, int]:
+    """What `item_of` put together: what, order, step, direction, attempt, tries, verdict."""
+    return (
+        item >> WHAT_AT,
+        item >> ORDER_AT & ((1 << ORDER_BITS) - 1),
+        item >> STEP_AT & ((1 << STEP_BITS) - 1),
+        item >> DIRECTION_AT & ((1 << DIRECTION_BITS) - 1),
+        item >> ATTEMPT_AT & MOST_ATTEMPTS,
+        item >> TRIES_AT & MOST_TRIES,
+        item & ((1 << VERDICT_BITS) - 1),
+    )
 
 
 @njit(cache=True)
@@ -225,12 +272,17 @@ def end(world: World, order: int, status: int) -> None:
 @njit(cache=True)
 def lock(world: World, row: Row) -> None:
     """The order keeps stock from others, from now."""
-    row["locked"] = 2
+    world.totals["queueing"] -= row["locked"] == QUEUES
+    world.totals["locked"] += 1
+    row["locked"] = LOCKED
     row["locked_s"] = world.totals["now_s"]
 
 
 @njit(cache=True)
 def unlock(world: World, row: Row) -> None:
-    if row["locked"] == 2:
+    """The order keeps nothing from others any more, and waits for nothing."""
+    if row["locked"] == LOCKED:
         row["lock_held_s"] += world.totals["now_s"] - row["locked_s"]
-    row["locked"] = 0
+        world.totals["locked"] -= 1
+    world.totals["queueing"] -= row["locked"] == QUEUES
+    row["locked"] = UNLOCKED

@@ -29,7 +29,7 @@ def _of_its_knobs(simulation: Simulation[Any, Any]) -> Iterator[str]:
             yield f"{name} has no label or no group"
         if not knob.help.endswith("."):
             yield f"{name} has no sentence of help"
-        for other, values in knob.shown_when.items():
+        for other, values in [*knob.shown_when.items(), *knob.hidden_when.items()]:
             kind = simulation.params.model_fields[other].annotation
             if not set(values) <= set(kind):
                 yield f"{name} is shown when {other} has a value that does not exist"

@@ -11,14 +11,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandboxes.simulations.saga import model
-from sandboxes.simulations.saga.checks import CALM, SMALL, TROUBLED, anomalies, crashed_everywhere, saga_params
+from sandboxes.simulations.saga import setup
 from sandboxes.simulations.saga.declaration import SAGA
 from sandboxes.simulations.saga.history import effects, effects_of_all, is_whole_or_undone
 from sandboxes.simulations.saga.measures import explain, measure
-from sandboxes.simulations.saga.model import SagaResult, crash_moments_s, play, run
+from sandboxes.simulations.saga.model import SagaResult, run
 from sandboxes.simulations.saga.params import MOST_STEPS, SagaParams
-from sandboxes.simulations.saga.world import COMMITTED, DONE, ROLLED_BACK, RUNNING, SENT, STUCK
+from sandboxes.simulations.saga.play import play
+from sandboxes.simulations.saga.setup import crash_moments_s
+from sandboxes.simulations.saga.trials import CALM, SMALL, TROUBLED, anomalies, crashed_everywhere, saga_params
+from sandboxes.simulations.saga.world import (
+    BACK,
+    COMMITTED,
+    DECIDED,
+    DONE,
+    FAILED,
+    FINISH,
+    ROLLED_BACK,
+    RUNNING,
+    SENT,
+    STUCK,
+)
 
 SEEDS = range(3)
 
@@ -32,6 +45,10 @@ def committed(result: SagaResult) -> set[int]:
 
 
 percent = st.sampled_from([0, 1, 10, 40, 100])
+# Nearly always, at single steps too: what is asked 50 times may then still have no answer.
+by_step = st.one_of(
+    st.just(""), st.lists(st.sampled_from([0, 5, 50, 90, 95, 97]), min_size=2, max_size=MOST_STEPS).map(repr)
+).map(lambda rates: rates.strip("[]").replace(" ", ""))
 SETTINGS = st.fixed_dictionaries(
     {
         "protocol": st.sampled_from(["saga", "two_phase_commit", "tcc"]),
@@ -41,6 +58,8 @@ SETTINGS = st.fixed_dictionaries(
         "permanent_failure_percent": percent,
         "transient_failure_percent": percent,
         "timeout_percent": percent,
+        "transient_failure_percent_by_step": by_step,
+        "timeout_percent_by_step": by_step,
         "timeout_effect_percent": percent,
         "compensation_failure_percent": percent,
         "compensation_refused_percent": percent,
@@ -151,17 +170,73 @@ def test_two_phase_commit_without_its_log_is_in_doubt_but_never_torn(seed: int) 
     assert "torn" not in found
 
 
-def test_a_row_stays_locked_until_the_coordinator_is_back() -> None:
-    few: dict[str, Any] = {**CALM, "orders": 30, "items": 1, "arrival_rate_per_s": 50, "crashes": 1, "down_s": 20}
+FEW_FOR_ONE_ITEM: dict[str, Any] = {
+    **CALM,
+    "orders": 30,
+    "items": 1,
+    "arrival_rate_per_s": 50,
+    "crashes": 1,
+    "down_s": 20,
+}
 
-    blocked = ran(**few, protocol="two_phase_commit", lock_timeout_s=600)
-    impatient = ran(**few, protocol="two_phase_commit", lock_timeout_s=5)
-    without_locks = ran(**few, isolation="none")
+
+def test_a_row_stays_locked_until_the_coordinator_is_back() -> None:
+    blocked = ran(**FEW_FOR_ONE_ITEM, protocol="two_phase_commit", lock_timeout_s=600)
+    without_locks = ran(**FEW_FOR_ONE_ITEM, isolation="none")
 
     assert blocked.orders["lock_held_s"].max() > 20
-    assert len(committed(blocked)) == 30
-    assert len(committed(impatient)) < 30
     assert without_locks.orders["lock_held_s"].max() == 0
+
+
+@pytest.mark.parametrize("protocol", ["two_phase_commit", "tcc"])
+def test_a_coordinator_that_is_back_aborts_what_it_had_not_decided(protocol: str) -> None:
+    result = ran(**FEW_FOR_ONE_ITEM, protocol=protocol, lock_timeout_s=600)
+    orders, log = result.orders, result.log
+
+    crash_s = result.crashes_s[0]
+    decided = log["order"][(log["kind"] == DECIDED) & (log["direction"] == FINISH) & (log["at_s"] <= crash_s)]
+    later = np.flatnonzero(orders["arrival_s"] > crash_s)
+
+    assert committed(result) == set(decided.tolist()) | set(later.tolist())
+    assert 0 < len(committed(result)) < 30
+    assert np.isin(orders["status"], (COMMITTED, ROLLED_BACK)).all()
+
+
+@pytest.mark.parametrize("protocol", ["two_phase_commit", "tcc"])
+def test_what_was_promised_fails_as_often_as_the_step_and_not_as_its_undoing(protocol: str) -> None:
+    few = {**CALM, "orders": 400, "protocol": protocol, "items": 10_000}
+
+    log = ran(**{**few, "compensation_failure_percent": 100}).log
+    smooth = (log["direction"] == FINISH) & (log["kind"] == FAILED)
+    log = ran(**{**few, "transient_failure_percent": 30}).log
+    finish = log["direction"] == FINISH
+
+    assert not smooth.any()
+    failed, sent = (int((finish & (log["kind"] == kind)).sum()) for kind in (FAILED, SENT))
+    assert failed / sent == pytest.approx(0.3, abs=0.03)
+
+
+def test_compensations_wait_by_the_rule_to_the_end_and_what_is_asked_for_ever_a_minute_at_most() -> None:
+    slow = {**CALM, "orders": 1, "median_latency_ms": 1, "retry_interval_s": 30, "retry_max_attempts": 1}
+    undoing = ran(**{**slow, "permanent_failure_percent_by_step": "0,100", "compensation_failure_percent": 100})
+    asking = ran(
+        **{
+            **slow,
+            "protocol": "two_phase_commit",
+            "permanent_failure_percent_by_step": "0,100",
+            "compensation_failure_percent": 100,
+        }
+    )
+
+    assert waits_s(undoing, 0, BACK) == [30, 60, 120, 240, 480, 960]
+    assert waits_s(asking, 0, BACK)[:4] == [30, 60, 60, 60]
+
+
+def waits_s(result: SagaResult, step: int, direction: int) -> list[int]:
+    log = result.log
+    sent = (log["kind"] == SENT) & (log["step"] == step) & (log["direction"] == direction)
+    waited: list[int] = np.diff(log["at_s"][sent]).round().astype(int).tolist()
+    return waited
 
 
 def test_the_same_orders_commit_under_all_three_protocols_if_only_refusals_count() -> None:
@@ -204,13 +279,49 @@ def test_a_task_is_called_once_more_than_it_has_retries() -> None:
     assert np.bincount(result.log["order"][result.log["kind"] == SENT]).tolist() == [4] * 10
 
 
-def test_after_the_pivot_nothing_is_undone() -> None:
-    result = ran(**{**TROUBLED, "isolation": "pivot_ordering", "timeout_percent": 0, "step_timeout_s": 60})
+# Nothing is refused, each event comes once, and nobody is too late: what is undone is undone for want of an answer.
+SURE: dict[str, Any] = {
+    "permanent_failure_percent": 0,
+    "event_duplicate_percent": 0,
+    "step_timeout_s": 60,
+    "stock_per_item": 1000,
+}
+# The pivot fails or does not answer in 95 of 100 attempts: 50 retries are not always enough.
+PIVOT: dict[str, Any] = {
+    "isolation": "pivot_ordering",
+    "timeout_percent_by_step": "0,0,20,0",
+    "transient_failure_percent_by_step": "0,0,75,0",
+    "timeout_effect_percent": 100,
+    "orders": 1000,
+}
+LAST_STEP: dict[str, Any] = {"timeout_percent_by_step": "0,0,0,97", "orders": 1000}
+
+
+@pytest.mark.parametrize("coordination", ["orchestration", "choreography"])
+@pytest.mark.parametrize("idempotent", [True, False])
+@pytest.mark.parametrize("troubled", [PIVOT, {**TROUBLED, "isolation": "pivot_ordering"}])
+def test_after_the_pivot_nothing_is_undone(troubled: dict[str, Any], coordination: str, idempotent: bool) -> None:
+    result = ran(**{**troubled, "coordination": coordination, "idempotent_handlers": idempotent, **SURE})
 
     past = [done for done in effects_of_all(result) if "T3" in done]
 
     assert past
-    assert all(done == ("T1", "T2", "T3", "T4") for done in past)
+    assert [done for done in past if any(effect.startswith("C") for effect in done)] == []
+
+
+@pytest.mark.parametrize("coordination", ["orchestration", "choreography"])
+@pytest.mark.parametrize("troubled", [PIVOT, LAST_STEP])
+def test_what_may_have_decided_lands_with_a_person_when_nobody_answers(
+    troubled: dict[str, Any], coordination: str
+) -> None:
+    result = ran(**{**troubled, "coordination": coordination, "idempotent_handlers": False, **SURE})
+    decides = 2 if troubled is PIVOT else 3
+
+    stuck = result.orders["status"] == STUCK
+
+    assert stuck.any()
+    assert (result.tasks["undone"][stuck] == 0).all()
+    assert not result.tasks["undone"][result.tasks["done"][:, decides] > 0].any()
 
 
 def test_a_choreography_has_no_coordinator_to_crash() -> None:
@@ -220,10 +331,10 @@ def test_a_choreography_has_no_coordinator_to_crash() -> None:
 
 def test_a_run_that_outgrows_its_arrays_is_the_same_run(monkeypatch: pytest.MonkeyPatch) -> None:
     params = saga_params(**{**TROUBLED, "orders": 200, "crashes": 1})
-    roomy, new_world = run(params, 1), model.new_world
+    roomy, new_world = run(params, 1), setup.new_world
 
     monkeypatch.setattr(
-        model,
+        setup,
         "new_world",
         lambda *args: (lambda w: w._replace(log=w.log[:300], agenda=w.agenda[:300]))(new_world(*args)),
     )
@@ -259,7 +370,15 @@ def test_the_same_arguments_give_the_same_result_and_another_seed_another() -> N
                 "lock_held_s": 0.586785,
             },
         ),
-        ({"protocol": "two_phase_commit", "crashes": 1}, {"committed_fraction": 0.796333, "lock_held_s": 0.643647}),
+        (
+            {"protocol": "two_phase_commit", "crashes": 1},
+            {
+                "committed_fraction": 0.794,
+                "lock_held_s": 0.638981,
+                "longest_lock_s": 14.391534,
+                "mean_compensations": None,
+            },
+        ),
         (
             {"protocol": "tcc", "idempotent_handlers": False},
             {"oversold": 170, "double_charged": 23, "lost_money": 4280},
@@ -291,7 +410,7 @@ def test_a_run_of_the_defaults_compiles_all_that_any_other_run_needs(protocol: s
 
 SCRIPT = """
 import json
-from sandboxes.simulations.saga.checks import TROUBLED, saga_params
+from sandboxes.simulations.saga.trials import TROUBLED, saga_params
 from sandboxes.simulations.saga.measures import measure
 from sandboxes.simulations.saga.model import run
 settings = {**TROUBLED, "orders": 60, "items": 3, "stock_per_item": 15, "crashes": 1}
@@ -312,7 +431,8 @@ def test_plain_python_computes_what_compiled_code_does() -> None:
     ]
 
     assert json.loads(told[0]) == [
-        {name: pytest.approx(value, rel=1e-9) for name, value in values.items()} for values in json.loads(told[1])
+        {name: value if value is None else pytest.approx(value, rel=1e-9) for name, value in values.items()}
+        for values in json.loads(told[1])
     ]
 
 
