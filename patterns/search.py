@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 WORD = re.compile(r"[^\W_]+(?:[-/.][^\W_]+)*")
 WEIGHTS = {"title": 8.0, "keyword": 4.0, "service": 4.0, "term": 4.0, "summary": 2.0}
@@ -21,11 +22,12 @@ MOST_WORDS = 8
 
 @dataclass(frozen=True)
 class Entry:
-    """What a page can be found by: ("keyword", "half-open"), and the words of it."""
+    """What a page can be found by: ("keyword", "half-open"), and the words of it, in order as well."""
 
     field: str
     text: str
     words: frozenset[str]
+    phrase: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Found:
 
 def entries(fields: Mapping[str, Iterable[str]]) -> tuple[Entry, ...]:
     """What a page can be found by, from its texts by field: the names of WEIGHTS."""
-    return tuple(Entry(field, text, frozenset(words_of(text))) for field, texts in fields.items() for text in texts)
+    return tuple(_entry(field, text) for field, texts in fields.items() for text in texts)
 
 
 def search(pages: Mapping[str, Sequence[Entry]], query: str) -> Found:
@@ -58,6 +60,13 @@ def search(pages: Mapping[str, Sequence[Entry]], query: str) -> Found:
     hits = [hit for slug, page in pages.items() if asked and (hit := _hit(slug, page, readings, query))]
     read_as = {typed: words[0][0] for typed, words in readings.items() if words and words[0][1] == SLIP}
     return Found(tuple(sorted(hits, key=lambda hit: -hit.score)), read_as)
+
+
+# The same few thousand texts are asked for at every search, and only a change of the pages brings others.
+@lru_cache(maxsize=10_000)
+def _entry(field: str, text: str) -> Entry:
+    words = list(words_of(text))
+    return Entry(field, text, frozenset(words), " ".join(words))
 
 
 def words_of(text: str) -> Iterator[str]:
@@ -152,7 +161,7 @@ def _hit(
         score += best
         matches[entry] = None
     phrase = " ".join(words_of(query))
-    whole = next((entry for entry in page if " ".join(words_of(entry.text)) == phrase), None)
+    whole = next((entry for entry in page if entry.phrase == phrase), None)
     if whole:
         return Hit(slug, score + WHOLE_PHRASE * WEIGHTS[whole.field], (whole,))
     return Hit(slug, score, tuple(matches))
