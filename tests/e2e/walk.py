@@ -17,7 +17,7 @@ from tests.e2e.steps import SANDBOX, answer, drawn, sign_in, sign_up
 from tests.e2e.test_waiting import workers_stopped
 
 # Addresses that answer with a 4xx status on this walk.
-REFUSING = ("scope=run", "threshold=120", "/no-such-page/", "/account/login/", "/1/")
+REFUSING = ("scope=run", "threshold=120", "/no-such-page/", "/account/login/", "/1/", "/report/")
 PAGES = house.ROOT / "patterns" / "content"
 NONCE = "for-an-accident"
 # A page each for what there are more and more of.
