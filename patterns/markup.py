@@ -28,6 +28,7 @@ from patterns.catalogue import TITLES
 from patterns.diagrams import diagram
 from patterns.fragments import NoFragment, fragment
 from patterns.gloss import WITHOUT_MARKS, Term, mark, unmarked
+from patterns.paths import PATHS
 from patterns.sandbox_links import sandbox_link
 
 Part = dict[str, Any]
@@ -62,9 +63,10 @@ GONE_WITH_CONTENT = {"script", "style", "iframe", "object", "template", "noscrip
 
 # Where the template of a page has a heading of its own, and pages of the house that a text may lead to.
 PLACES_OF_EVERY_PAGE = frozenset({"related", "cheat-sheet", "practise", "sources"})
-OTHER_ROOMS = frozenset(
-    {"/", "/practice/", "/exams/", "/progress/", "/patterns/", "/sandboxes/", "/patterns/map/", "/glossary/"}
+ROOMS_IN_WORDS = (
+    "/ /practice/ /exams/ /progress/ /patterns/ /patterns/map/ /patterns/services/ /glossary/ /paths/ /sandboxes/"
 )
+OTHER_ROOMS = frozenset([*ROOMS_IN_WORDS.split(), *(f"/paths/{path.slug}/" for path in PATHS)])
 STANDING_ALONE = ("diagram", "code", "sandbox")
 DIRECTIVES = (*STANDING_ALONE, "aside", "answer")
 RAW_TAG = re.compile(r"<\s*([a-zA-Z][\w-]*)")
