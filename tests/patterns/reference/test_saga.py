@@ -2,8 +2,8 @@
 
 moto would run a Lambda function in Docker. Here the one function by which its interpreter invokes Lambda
 (`lambda_eval_utils._invoke_lambda_function`) is replaced by `Lambda`, which calls the handler in this process: input
-and answer go through JSON, an exception becomes the FunctionError that Lambda's Python runtime reports. Replaced too is the
-`time.sleep` between retries, so that their waits are recorded and not spent. Everything else, Retry and Catch and
+and answer go through JSON, an exception becomes the FunctionError that Lambda's Python runtime reports. Replaced too is
+the `time.sleep` between retries, so that their waits are recorded and not spent. Everything else, Retry and Catch and
 TimeoutSeconds included, is moto's interpreter.
 """
 

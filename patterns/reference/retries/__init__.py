@@ -1,0 +1,1 @@
+"""Retries with full jitter, a quota and a deadline, in one layer."""
