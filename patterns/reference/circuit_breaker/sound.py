@@ -108,6 +108,7 @@ class Breaker:
     # [/call]
 
     # [store]
+    # [move]
     def move(self, seen: Seen, state: str, wait_s: float = 0) -> Seen | None:
         """Enters `state`, unless somebody has made a move since `seen`: then None."""
         moved = Seen(state, seen.epoch + 1, self.now_s() + wait_s)
@@ -131,6 +132,9 @@ class Breaker:
         self.seen, self.read_at_s = moved, self.now_s()
         return moved
 
+    # [/move]
+
+    # [count]
     def count_failure(self, permit: Seen) -> int:
         """How many failures this window and epoch have now, this one included; 0 if the table does not answer."""
         if permit.epoch == TABLE_GONE:
@@ -151,6 +155,8 @@ class Breaker:
             self.forget(error)
             return 0
         return int(answer["Attributes"]["failures"]["N"])
+
+    # [/count]
 
     def look(self) -> Seen:
         """The state, at most `cache_s` old. CLOSED when the table does not answer."""
