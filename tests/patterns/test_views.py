@@ -21,6 +21,10 @@ A [link](https://docs.example.com/a).
 Two boxes.
 :::
 
+::: code outbox/naive.py#dual-write
+Two writes.
+:::
+
 ::: sandbox circuit-breaker?kind=none&dead_s=20
 **Predict first:** how long?
 :::
@@ -69,6 +73,9 @@ def test_a_page_shows_all_its_parts(client, page):
     assert 'href="#how-it-works"' in text
     assert '<figure class="diagram">' in text
     assert 'aria-label="Diagram: Two boxes"' in text
+    assert "<figcaption><p>Two writes.</p>" in text
+    assert "<code>def row_then_event(dynamodb: DynamoDBClient" in text
+    assert "patterns/reference/outbox/naive.py" in text
     assert "Share <strong>nothing</strong> that can fill up." in text
     assert "docs.example.com, checked" in text
     assert "1 November 2026" in text

@@ -118,6 +118,15 @@ def test_sound_of_those_who_reach_the_threshold_together_one_makes_the_move(dyna
     assert items(dynamodb, "breakers")[SERVICE]["epoch"] == 1
 
 
+def test_naive_one_caller_alone_is_refused_after_five_failures(reviews, naive_call):
+    reviews.dead = True
+    for _ in range(naive.FAILURE_THRESHOLD):
+        naive_call()
+
+    assert naive_call() == "no stars yet"
+    assert len(reviews.asked) == naive.FAILURE_THRESHOLD
+
+
 # Late answers
 
 

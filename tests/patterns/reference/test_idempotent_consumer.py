@@ -96,6 +96,14 @@ def test_naive_marking_last_gives_the_points_twice_to_two_consumers_at_once(tabl
 
 
 @pytest.mark.parametrize("consume", [naive.mark_first, naive.mark_last])
+def test_naive_as_long_as_nothing_goes_wrong_a_message_counts_once(table, consume):
+    for _ in range(2):
+        consume(table, record())
+
+    assert points(table) == 30
+
+
+@pytest.mark.parametrize("consume", [naive.mark_first, naive.mark_last])
 def test_naive_going_by_the_id_of_the_message_counts_a_payment_that_was_sent_twice(table, sqs, queue, consume):
     send(sqs, queue, PAYMENT, PAYMENT)
 

@@ -219,6 +219,14 @@ def test_naive_a_step_without_catch_leaves_money_and_stock_reserved(naive_lambda
     assert (status, *balances(shop)) == ("FAILED", 7_000, 4)
 
 
+def test_naive_as_long_as_nothing_goes_wrong_an_order_is_confirmed(naive_lambda, shop, run):
+    give_the_order_a_list(shop)
+
+    status = run(NAIVE)
+
+    assert (status, *balances(shop)) == ("SUCCEEDED", 7_000, 4)
+
+
 def test_naive_a_hiccup_of_a_compensation_ends_the_way_back(naive_lambda, shop, run):
     give_the_order_a_list(shop)
     naive_lambda.around["reserve-stock"] = is_down(4)
@@ -416,6 +424,19 @@ def test_sound_a_reservation_and_its_compensation_at_once_end_without_either(sho
     assert balances(shop) == (10_000, 5)
     with pytest.raises(handlers.TooLate):
         handlers.reserve_stock(shop, ORDER)
+
+
+def test_sound_a_reservation_that_slips_in_while_it_is_being_barred_makes_the_compensation_busy(shop):
+    def slip_in(**_: Any) -> None:
+        handlers.reserve_stock(shop, ORDER)
+
+    shop.meta.events.register("before-call.dynamodb.PutItem", slip_in)
+
+    with pytest.raises(handlers.Busy):
+        handlers.return_stock(shop, ORDER)
+    handlers.return_stock(shop, ORDER)
+
+    assert balances(shop) == (10_000, 5)
 
 
 @pytest.mark.parametrize("work", [handlers.reserve_stock, handlers.return_stock])
