@@ -33,8 +33,8 @@ def event_then_row(dynamodb: DynamoDBClient, sqs: SQSClient, queue_url: str, ord
 
 
 def put_order(dynamodb: DynamoDBClient, order_id: str) -> None:
-    order = {"id": {"S": order_id}, "state": {"S": "PLACED"}}
-    dynamodb.put_item(TableName=TABLE, Item=order, ConditionExpression="attribute_not_exists(id)")
+    order = {"order_id": {"S": order_id}, "part": {"S": "order"}, "state": {"S": "PLACED"}}
+    dynamodb.put_item(TableName=TABLE, Item=order, ConditionExpression="attribute_not_exists(order_id)")
 
 
 def send_placed(sqs: SQSClient, queue_url: str, order_id: str) -> None:

@@ -1,14 +1,18 @@
 """A transactional outbox: the order and the event about it in one DynamoDB transaction, and a relay that sends it on.
 
 The relay is a Lambda function behind the table's stream. The event source mapping needs `ReportBatchItemFailures` and a
-filter for `INSERT`; on a failure Lambda starts again at the record that the answer names, so the events of an order
-keep their order. Set `MaximumRecordAgeInSeconds` with care: by default Lambda tries until the record expires, after 24
-hours, and the whole shard waits.
+filter for `INSERT`; on a failure Lambda starts again at the record that the answer names. By default Lambda tries
+until the record expires, after 24 hours, and the whole shard waits: set `MaximumRecordAgeInSeconds` or a number of
+retries, and a destination for what failed.
 
 The relay sends at least once: when it dies after sending, the same event goes out again. The FIFO queue drops a
-repetition within five minutes, by the event's id; what comes later the consumer must recognise by that same id.
+repetition within five minutes, by order and version; what comes later the consumer must recognise by the same two.
 
-The table: partition key `id` (string), time to live on `expires_at`, a stream with NEW_IMAGE.
+The order's number is the partition key of its events as well, so that as a rule they come through the stream in order.
+DynamoDB promises that for the changes of one item only. So each event carries the order's version, by which a consumer
+tells old from new and notices a gap.
+
+The table: partition key `order_id`, sort key `part` (strings), time to live on `expires_at`, a stream with NEW_IMAGE.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from patterns.reference.errors import cancellation_reasons
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
     from types_boto3_sqs import SQSClient
 
 TABLE = "orders"
@@ -42,11 +46,11 @@ class Refused(Exception):
 
 # [write]
 def place_order(dynamodb: DynamoDBClient, order_id: str) -> None:
-    order = {"id": {"S": order_id}, "state": {"S": "PLACED"}}
+    order = {**key(order_id, "order"), "state": {"S": "PLACED"}}
     write(
         dynamodb,
-        {"Put": {"TableName": TABLE, "Item": order, "ConditionExpression": "attribute_not_exists(id)"}},
-        outbox(order_id, "placed"),
+        {"Put": {"TableName": TABLE, "Item": order, "ConditionExpression": "attribute_not_exists(order_id)"}},
+        outbox(order_id, 1, "placed"),
     )
 
 
@@ -60,15 +64,19 @@ def write(dynamodb: DynamoDBClient, change: TransactWriteItemTypeDef, event: Tra
         raise
 
 
-def outbox(order_id: str, happened: str) -> TransactWriteItemTypeDef:
-    """An event as an item of the same table. Its id says which event it is, not when it was written."""
+def outbox(order_id: str, version: int, happened: str) -> TransactWriteItemTypeDef:
+    """An event as an item beside the order's. `version` is that of the order after the change."""
     event = {
-        "id": {"S": f"event#{order_id}#{happened}"},
-        "order_id": {"S": order_id},
+        **key(order_id, f"event#{version}"),
+        "version": {"N": str(version)},
         "type": {"S": happened},
         "expires_at": {"N": str(int(time.time()) + EVENT_KEPT_S)},
     }
     return {"Put": {"TableName": TABLE, "Item": event}}
+
+
+def key(order_id: str, part: str) -> dict[str, AttributeValueTypeDef]:
+    return {"order_id": {"S": order_id}, "part": {"S": part}}
 
 
 # [/write]
@@ -78,14 +86,14 @@ def cancel_order(dynamodb: DynamoDBClient, order_id: str) -> None:
     cancelled: TransactWriteItemTypeDef = {
         "Update": {
             "TableName": TABLE,
-            "Key": {"id": {"S": order_id}},
+            "Key": key(order_id, "order"),
             "UpdateExpression": "SET #state = :cancelled",
             "ConditionExpression": "#state = :placed",
             "ExpressionAttributeNames": {"#state": "state"},
             "ExpressionAttributeValues": {":placed": {"S": "PLACED"}, ":cancelled": {"S": "CANCELLED"}},
         }
     }
-    write(dynamodb, cancelled, outbox(order_id, "cancelled"))
+    write(dynamodb, cancelled, outbox(order_id, 2, "cancelled"))
 
 
 # [relay]
@@ -104,17 +112,18 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def is_new_event(record: dict[str, Any]) -> bool:
     # Orders come by in the stream too, and so does the removal of old events by their time to live.
-    item_id: str = record["dynamodb"]["Keys"]["id"]["S"]
-    return record["eventName"] == "INSERT" and item_id.startswith("event#")
+    part: str = record["dynamodb"]["Keys"]["part"]["S"]
+    return record["eventName"] == "INSERT" and part.startswith("event#")
 
 
 def send(sqs: SQSClient, queue_url: str, event: dict[str, Any]) -> None:
-    body = {"event_id": event["id"]["S"], "order_id": event["order_id"]["S"], "type": event["type"]["S"]}
+    order_id, version = event["order_id"]["S"], int(event["version"]["N"])
+    body = {"order_id": order_id, "version": version, "type": event["type"]["S"]}
     sqs.send_message(
         QueueUrl=queue_url,
         MessageBody=json.dumps(body),
-        MessageGroupId=body["order_id"],
-        MessageDeduplicationId=body["event_id"],
+        MessageGroupId=order_id,
+        MessageDeduplicationId=f"{order_id}#{version}",
     )
 
 

@@ -84,12 +84,12 @@ def answer_with(client: Any, event: str, answers: Sequence[tuple[int, str] | Non
     client.meta.events.register_first(event, answering)
 
 
-def make_table(dynamodb: Any, name: str, *, key: str = "id", stream: bool = False) -> None:
+def make_table(dynamodb: Any, name: str, *, keys: Sequence[str] = ("id",), stream: bool = False) -> None:
     streaming = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"} if stream else {"StreamEnabled": False}
     dynamodb.create_table(
         TableName=name,
-        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
         BillingMode="PAY_PER_REQUEST",
         StreamSpecification=streaming,
     )
