@@ -12,12 +12,15 @@ PLACES = (
     ("exams", "Exams"),
     ("progress", "Progress"),
 )
+# Rooms whose address does not begin with that of the place they belong to.
+BELONGS_TO = {"glossary": "patterns", "paths": "patterns"}
 
 
 def places(request: HttpRequest) -> dict[str, Any]:
     """`places`: (name, address, words) of the navigation; `place`: the name of the current one, or ""."""
     known = [(name, reverse(name), words) for name, words in PLACES]
-    here = next((name for name, address, _ in known if request.path.startswith(address)), "")
+    room = BELONGS_TO.get(request.path.strip("/").partition("/")[0])
+    here = room or next((name for name, address, _ in known if request.path.startswith(address)), "")
     return {"places": known, "place": here}
 
 

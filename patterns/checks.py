@@ -19,6 +19,7 @@ WORDS_OF_A_PAGE = range(900, 2201)
 FEWEST_WORDS_OF_A_REPEAT = 12
 MOST_LINES_OF_A_CHEAT_SHEET = 9
 FEWEST_PROMPTS = 2
+MOST_TERMS = 5
 # What a reader may leave folded away, or does rather than reads, makes no page longer.
 NOT_COUNTED = ("answer", "sandbox")
 
@@ -46,7 +47,7 @@ def _text(draft: Draft) -> _Text:
 
 
 def _of_one_page(text: _Text) -> Iterator[Finding]:
-    rules = (_long_sentences, _length, _diagrams, _prompts, _cheat_sheet, _neighbours)
+    rules = (_long_sentences, _length, _diagrams, _prompts, _cheat_sheet, _neighbours, _definitions)
     for where, message in chain.from_iterable(rule(text) for rule in rules):
         yield Finding(text.file, where, message)
 
@@ -71,6 +72,7 @@ def _fields(front: FrontMatter) -> Iterator[tuple[str, str]]:
     yield "summary", front.summary
     yield from ((f"related[{index}].why", related.why) for index, related in enumerate(front.related))
     yield from ((f"cheat_sheet[{index}]", line) for index, line in enumerate(front.cheat_sheet))
+    yield from ((f"terms[{index}].definition", term.definition) for index, term in enumerate(front.terms))
 
 
 def _length(text: _Text) -> Problems:
@@ -113,6 +115,16 @@ def _neighbours(text: _Text) -> Problems:
     yield from (("related", f"names {slug} {times} times") for slug, times in named.items() if times > 1)
     if front.slug in named:
         yield "related", f"names {front.slug}, the page itself"
+
+
+def _definitions(text: _Text) -> Problems:
+    terms = text.front.terms
+    if len(terms) > MOST_TERMS:
+        yield "terms", f"has {len(terms)} terms; use at most {MOST_TERMS}"
+    for index, term in enumerate(terms):
+        found = list(sentences(Paragraph(0, term.definition)))
+        if len(found) != 1 or not term.definition.endswith("."):
+            yield f"terms[{index}].definition", "is not one sentence with a full stop"
 
 
 def _repeats(texts: Sequence[_Text]) -> Iterator[Finding]:

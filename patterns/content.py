@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from patterns.catalogue import CATEGORIES, GUIDES, SHELF_OF, TASKS, TITLES
+from patterns.gloss import Term
 from patterns.markup import Rendered, astray, inline, inline_problems, render, url_problem
 from patterns.models import Pattern
 from patterns.sandbox_links import sandbox_link
@@ -79,6 +80,25 @@ class Source(Part):
         return url
 
 
+class DefinedTerm(Part):
+    """A word of the field that this page defines for all others. `also` are other names for it."""
+
+    term: str = Field(min_length=2, max_length=60)
+    definition: str = Field(min_length=1, max_length=320)
+    also: tuple[str, ...] = ()
+
+    @field_validator("term")
+    @classmethod
+    def _has_an_address(cls, term: str) -> str:
+        if not _address(term):
+            raise ValueError(f"is {term}; use letters or digits")
+        return term
+
+    @property
+    def slug(self) -> str:
+        return _address(self.term)
+
+
 class FrontMatter(Part):
     """What a page says about itself, above its text."""
 
@@ -91,6 +111,7 @@ class FrontMatter(Part):
     sandbox: str | None = None
     services: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
+    terms: tuple[DefinedTerm, ...] = ()
     related: tuple[Related, ...] = ()
     sources: tuple[Source, ...] = Field(min_length=1)
     cheat_sheet: tuple[str, ...] = ()
@@ -160,12 +181,15 @@ def read_pages(folder: Path = FOLDER) -> tuple[list[Page], list[Finding]]:
     """
     drafts, findings = read_drafts(folder)
     titles = {draft.front.slug: draft.front.title for draft in drafts}
-    bodies = {draft.front.slug: _render(draft, folder, titles) for draft in drafts}
+    terms = [term for draft in drafts for term in _terms(draft.front)]
+    bodies = {draft.front.slug: _render(draft, folder, titles, terms) for draft in drafts}
     anchors = {slug: body.ids for slug, body in bodies.items()}
+    nearby = _nearby(titles)
+    findings += _defined_twice(drafts)
     pages = []
     for draft in drafts:
         body = bodies[draft.front.slug]
-        pages.append(_page(draft.front, body, titles))
+        pages.append(_page(draft.front, body, titles, nearby[draft.front.slug]))
         problems = chain(body.problems, astray(body, anchors), _text_problems(draft.front, body, titles))
         findings += [Finding(draft.path.name, *problem) for problem in problems]
     return pages, findings
@@ -271,17 +295,50 @@ def _yaml_problem(error: yaml.YAMLError) -> str:
     return str(getattr(error, "problem", None) or error)
 
 
-def _render(draft: Draft, folder: Path, titles: Mapping[str, str]) -> Rendered:
-    return render(draft.body, draft.first_line, lambda name: _diagram(folder, name), titles)
+def _render(draft: Draft, folder: Path, titles: Mapping[str, str], terms: Sequence[Term]) -> Rendered:
+    others = [term for term in terms if term.page != draft.front.slug]
+    return render(draft.body, draft.first_line, lambda name: _diagram(folder, name), titles, others)
 
 
-def _page(front: FrontMatter, body: Rendered, titles: Mapping[str, str]) -> Page:
+def _terms(front: FrontMatter) -> Iterator[Term]:
+    for term in front.terms:
+        yield Term(term.slug, term.term, term.also, inline(term.definition), front.slug, front.title)
+
+
+def _address(term: str) -> str:
+    """How a term is called in the address of its place in the glossary."""
+    return re.sub(r"[^a-z0-9]+", "-", term.lower()).strip("-")
+
+
+def _defined_twice(drafts: Iterable[Draft]) -> Iterator[Finding]:
+    """Names of terms that are taken: a reader who meets one must find one definition."""
+    first: dict[str, str] = {}
+    for draft in drafts:
+        for index, term in enumerate(draft.front.terms):
+            for name in dict.fromkeys(map(_address, (term.term, *term.also))):
+                if name in first:
+                    yield Finding(draft.path.name, f"terms[{index}]", f"{name} is defined by {first[name]} already")
+                first.setdefault(name, draft.path.name)
+
+
+def _nearby(titles: Mapping[str, str]) -> dict[str, dict[str, dict[str, str]]]:
+    """For each page the one before and the one after it, in the order of the shelves."""
+    order = [slug for slug in TITLES if slug in titles]
+    told = [{"slug": slug, "title": titles[slug]} for slug in order]
+    nearby: dict[str, dict[str, dict[str, str]]] = {slug: {} for slug in order}
+    for before, after in pairwise(told):
+        nearby[before["slug"]]["after"] = after
+        nearby[after["slug"]]["before"] = before
+    return nearby
+
+
+def _page(front: FrontMatter, body: Rendered, titles: Mapping[str, str], nearby: Mapping[str, Any]) -> Page:
     values = front.model_dump(mode="json") | {
         "sandbox": front.sandbox or "",
         "related": [_related(related, titles) for related in front.related],
-        "terms": [],
-        "glossed": [],
-        "nearby": {},
+        "terms": [_told(term) for term in _terms(front)],
+        "glossed": [{**_told(term), "page": term.page, "title": term.title} for term in body.glossed],
+        "nearby": dict(nearby),
         "cheat_sheet": [inline(line) for line in front.cheat_sheet],
         "parts": body.parts,
         "toc": body.toc,
@@ -295,8 +352,13 @@ def _text_problems(front: FrontMatter, body: Rendered, titles: Mapping[str, str]
         yield from _section_problems(body.headings)
     lines = [(f"related[{index}].why", related.why) for index, related in enumerate(front.related)]
     lines += [(f"cheat_sheet[{index}]", line) for index, line in enumerate(front.cheat_sheet)]
+    lines += [(f"terms[{index}].definition", term.definition) for index, term in enumerate(front.terms)]
     for where, line in lines:
         yield from ((where, problem) for problem in inline_problems(line, titles))
+
+
+def _told(term: Term) -> dict[str, Any]:
+    return {"slug": term.slug, "term": term.term, "also": list(term.also), "definition": term.definition}
 
 
 def _related(related: Related, titles: Mapping[str, str]) -> dict[str, Any]:

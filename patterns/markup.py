@@ -11,7 +11,7 @@ Sandboxes stand apart because the template adds to them what belongs to one requ
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
@@ -25,6 +25,7 @@ from mdit_py_plugins.container import container_plugin
 
 from patterns.catalogue import TITLES
 from patterns.diagrams import diagram
+from patterns.gloss import WITHOUT_MARKS, Term, mark, unmarked
 from patterns.sandbox_links import sandbox_link
 
 Part = dict[str, Any]
@@ -59,7 +60,9 @@ GONE_WITH_CONTENT = {"script", "style", "iframe", "object", "template", "noscrip
 
 # Where the template of a page has a heading of its own, and pages of the house that a text may lead to.
 PLACES_OF_EVERY_PAGE = frozenset({"related", "cheat-sheet", "practise", "sources"})
-OTHER_ROOMS = frozenset({"/", "/practice/", "/exams/", "/progress/", "/patterns/", "/sandboxes/"})
+OTHER_ROOMS = frozenset(
+    {"/", "/practice/", "/exams/", "/progress/", "/patterns/", "/sandboxes/", "/patterns/map/", "/glossary/"}
+)
 STANDING_ALONE = ("diagram", "sandbox")
 DIRECTIVES = (*STANDING_ALONE, "aside", "answer")
 RAW_TAG = re.compile(r"<\s*([a-zA-Z][\w-]*)")
@@ -78,19 +81,27 @@ class Rendered:
     ids: set[str] = field(default_factory=set)
     crossings: list[tuple[str, str, str]] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    glossed: list[Term] = field(default_factory=list)
 
 
-def render(body: str, first_line: int, read_diagram: Callable[[str], str | None], written: Collection[str]) -> Rendered:
+def render(
+    body: str,
+    first_line: int,
+    read_diagram: Callable[[str], str | None],
+    written: Collection[str],
+    terms: Sequence[Term] = (),
+) -> Rendered:
     """`body` as parts. `first_line` is its line in the file; `read_diagram(name)` gives an SVG's text or None;
-    `written` are the slugs of pages that exist, to which links may point."""
+    `written` are the slugs of pages that exist, to which links may point; `terms` are explained at their first use."""
     page = Rendered()
-    tokens = MARKDOWN.parse(body)
+    tokens = MARKDOWN.parse(body.translate(WITHOUT_MARKS))
     _check_directives(tokens, body.splitlines(), first_line, page)
     _give_ids(tokens, first_line, page)
     page.ids = {str(token.attrs["id"]) for token in tokens if "id" in token.attrs} | PLACES_OF_EVERY_PAGE
     for token, line in _with_lines(tokens, first_line):
         _check_raw(token, line, page)
         _settle_links(token, line, written, page)
+    page.glossed = mark(tokens, terms)
     for name, block in _blocks(tokens):
         line = f"line {first_line + (block[0].map or [0])[0]}"
         page.parts.append(_part(name, block, line, read_diagram, page))
@@ -162,7 +173,7 @@ def _part(name: str, block: list[Token], line: str, read_diagram: Callable[[str]
 
 
 def _html(tokens: list[Token]) -> str:
-    return _sanitised(MARKDOWN.renderer.render(tokens, MARKDOWN.options, {}))
+    return unmarked(_sanitised(MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})))
 
 
 def _diagram_part(
@@ -277,10 +288,12 @@ def _link_problem(href: str, ids: set[str], written: Collection[str]) -> str | N
         path, _, query = href.removeprefix("/sandboxes/").partition("?")
         problems = sandbox_link(f"{path.strip('/')}?{query}").problems
         return f"link {href}: {problems[0]}" if problems else None
+    if href.partition("?")[0] in OTHER_ROOMS:
+        return None
     slug = _pattern_of(href)
     if slug is not None:
         return None if slug in written else f"link {href}: there is no pattern {slug}"
-    return None if href.partition("?")[0] in OTHER_ROOMS else url_problem(href)
+    return url_problem(href)
 
 
 def _pattern_of(href: str) -> str | None:

@@ -7,5 +7,6 @@ from patterns import views
 urlpatterns = [
     path("patterns/", views.patterns, name="patterns"),
     path("patterns/map/", views.relations, name="map"),
+    path("glossary/", views.glossary, name="glossary"),
     path("patterns/<slug:slug>/", views.pattern, name="pattern"),
 ]

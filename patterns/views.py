@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -58,6 +59,16 @@ def relations(request: HttpRequest) -> HttpResponse:
     kinds = [(words.split()[0], words) for words in INVERSE]
     number = sum(len(group.nodes) for group in drawn.groups)
     return render(request, "patterns/map.html", {"map": drawn, "kinds": kinds, "number": number})
+
+
+@require_safe
+def glossary(request: HttpRequest) -> HttpResponse:
+    """Every term that a page defines, in the order of the alphabet."""
+    pages = Pattern.objects.only("slug", "title", "order", "terms")
+    terms = [{**term, "page": page} for page in pages for term in page.terms]
+    terms.sort(key=lambda term: term["slug"])
+    letters = [(letter, list(some)) for letter, some in groupby(terms, key=lambda term: term["slug"][0].upper())]
+    return render(request, "patterns/glossary.html", {"letters": letters, "number": len(terms)})
 
 
 def _absence(slug: str) -> str:
