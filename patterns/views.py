@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from django.db.models import Manager, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -16,7 +17,7 @@ from django_htmx.middleware import HtmxDetails
 
 from patterns.catalogue import TASKS, TITLES
 from patterns.forms import LibraryForm
-from patterns.library import library
+from patterns.library import in_reading_order, library
 from patterns.models import Pattern
 from patterns.relations import INVERSE, map_of
 
@@ -40,16 +41,34 @@ def patterns(request: HtmxRequest) -> HttpResponse:
 @require_safe
 def pattern(request: HttpRequest, slug: str) -> HttpResponse:
     """One page, as its text was loaded."""
-    page = Pattern.objects.filter(slug=slug).first()
-    if page is None:
-        raise Http404(_absence(slug))
+    page = _page_or_404(Pattern.objects, slug)
     context = {
         "pattern": page,
-        "tasks": [(task, TASKS[task]) for task in page.tasks if task in TASKS],
+        "tasks": _told_tasks(page),
         "sources": [_shown(source) for source in page.sources],
         "has_sandbox": any(part["kind"] == "sandbox" for part in page.parts),
     }
     return render(request, "patterns/pattern.html", context)
+
+
+@require_safe
+def cheat_sheet(request: HttpRequest, slug: str) -> HttpResponse:
+    """A page's cheat sheet alone, made to be printed on one sheet of paper."""
+    page = _page_or_404(Pattern.objects.only("slug", "title", "summary", "cheat_sheet", "tasks", "services"), slug)
+    if not page.cheat_sheet:
+        raise Http404(f"The page “{page.title}” has no cheat sheet.")
+    return render(request, "patterns/cheat_sheet.html", {"pattern": page, "tasks": _told_tasks(page)})
+
+
+@require_safe
+def services(request: HttpRequest) -> HttpResponse:
+    """Every service that a page names in its front matter, with those pages in reading order."""
+    found: dict[str, list[Pattern]] = {}
+    for page in in_reading_order(Pattern.objects.only("slug", "title", "category", "order", "services")):
+        for service in page.services:
+            found.setdefault(service, []).append(page)
+    by_name = sorted(found.items(), key=lambda pair: pair[0].removeprefix("Amazon ").removeprefix("AWS ").casefold())
+    return render(request, "patterns/services.html", {"services": by_name})
 
 
 @require_safe
@@ -69,6 +88,17 @@ def glossary(request: HttpRequest) -> HttpResponse:
     terms.sort(key=lambda term: term["slug"])
     letters = [(letter, list(some)) for letter, some in groupby(terms, key=lambda term: term["slug"][0].upper())]
     return render(request, "patterns/glossary.html", {"letters": letters, "number": len(terms)})
+
+
+def _page_or_404(pages: QuerySet[Pattern] | Manager[Pattern], slug: str) -> Pattern:
+    page = pages.filter(slug=slug).first()
+    if page is None:
+        raise Http404(_absence(slug))
+    return page
+
+
+def _told_tasks(page: Pattern) -> list[tuple[str, str]]:
+    return [(task, TASKS[task]) for task in page.tasks if task in TASKS]
 
 
 def _absence(slug: str) -> str:

@@ -15,12 +15,13 @@ TERMS = [
     Term("key", "key", (), "A name.", "caching", "Caching"),
     Term("dlq", "DLQ", (), "A queue.", "queue-decoupling", "Queues"),
 ]
+NO_DIAGRAMS: dict[str, str] = {}
 LOCK = {"term": "Semantic lock", "definition": "A *mark* in the data.", "also": ["status lock"]}
 
 
 def glossed(text: str) -> tuple[list[tuple[str, str]], list[str]]:
     """(term, its words) of every mark in the HTML, and the terms found in order."""
-    page = render(text, 1, {}.get, ["saga"], TERMS)
+    page = render(text, 1, NO_DIAGRAMS.get, ["saga"], TERMS)
     html = "".join(part["html"] for part in page.parts)
     return re.findall(r'data-term="term-([^"]+)"[^>]*>([^<]*)</a>', html), [term.slug for term in page.glossed]
 
@@ -55,14 +56,14 @@ def test_only_the_first_use_in_the_running_text_is_marked(text, marks):
 
 
 def test_a_mark_is_a_link_to_the_glossary_that_names_its_definition():
-    page = render("A key.", 1, {}.get, [], TERMS)
+    page = render("A key.", 1, NO_DIAGRAMS.get, [], TERMS)
 
     link = '<a class="term" href="/glossary/#key" data-term="term-key" aria-describedby="term-key">key</a>'
     assert page.parts[0]["html"] == f"<p>A {link}.</p>\n"
 
 
 def test_a_mark_survives_quotes_and_signs_beside_it():
-    page = render('"key" & <script>alert(1)</script>', 1, {}.get, [], TERMS)
+    page = render('"key" & <script>alert(1)</script>', 1, NO_DIAGRAMS.get, [], TERMS)
 
     assert 'aria-describedby="term-key">key</a>” &amp;' in page.parts[0]["html"]
     assert "<script" not in page.parts[0]["html"]

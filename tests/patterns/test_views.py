@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from patterns.catalogue import TITLES
 from patterns.content import read_pages, save_pages
 from patterns.models import Pattern
 from tests.patterns.pages import body, write_diagram, write_page
@@ -168,3 +169,65 @@ def test_the_page_for_a_crash_needs_neither_database_nor_context(django_assert_n
         text = render_to_string("500.html")
 
     assert "Something broke on our side" in text
+
+
+@pytest.fixture
+def three_pages(tmp_path):
+    write_page(tmp_path, services=["Amazon SQS", "AWS Lambda"])
+    write_page(
+        tmp_path, slug="saga", title="Saga", category="Data consistency and transactions", services=["AWS Lambda"]
+    )
+    write_page(tmp_path, "Words.", slug="guide-exam", title="The exam", category="Guides", cheat_sheet=None)
+    pages, findings = read_pages(tmp_path)
+    assert findings == []
+    save_pages(pages)
+
+
+@pytest.mark.parametrize(
+    ("slug", "before", "after"),
+    [("bulkhead", None, "saga"), ("saga", "bulkhead", "guide-exam"), ("guide-exam", "saga", None)],
+)
+def test_a_page_leads_to_those_before_and_after_it_on_the_shelves(client, three_pages, slug, before, after):
+    text = text_of(client.get(f"/patterns/{slug}/"))
+
+    assert re.findall(r'rel="prev" href="/patterns/([^/]+)/"', text) == [before] * bool(before)
+    assert re.findall(r'rel="next"[^>]* href="/patterns/([^/]+)/"', text) == [after] * bool(after)
+
+
+def test_every_service_is_listed_with_the_pages_that_name_it(client, three_pages, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        text = text_of(client.get("/patterns/services/"))
+
+    lambda_, sqs = re.findall(r'<th scope="row">([^<]+)</th><td>(.*?)</td>', text)
+    assert lambda_[0] == "AWS Lambda"
+    assert re.findall(r"/patterns/([^/]+)/", lambda_[1]) == ["bulkhead", "saga"]
+    assert (sqs[0], re.findall(r"/patterns/([^/]+)/", sqs[1])) == ("Amazon SQS", ["bulkhead"])
+
+
+def test_a_library_without_services_says_so(client):
+    assert "No page names a service yet." in text_of(client.get("/patterns/services/"))
+
+
+def test_a_cheat_sheet_has_a_page_of_its_own(client, three_pages, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        text = text_of(client.get("/patterns/saga/cheat-sheet/"))
+
+    assert "Share <strong>nothing</strong> that can fill up." in text
+    assert "2.2 Design highly available" in text
+    assert "AWS Lambda" in text
+    assert 'href="/patterns/saga/cheat-sheet/"' in text_of(client.get("/patterns/saga/"))
+
+
+@pytest.mark.parametrize(
+    ("slug", "words"),
+    [("guide-exam", "The page “The exam” has no cheat sheet."), ("timeouts", "is planned but not written yet.")],
+)
+def test_a_cheat_sheet_that_is_not_there_says_so(client, three_pages, slug, words):
+    response = client.get(f"/patterns/{slug}/cheat-sheet/")
+
+    assert response.status_code == 404
+    assert words in text_of(response)
+
+
+def test_no_page_hides_behind_the_address_of_a_room():
+    assert not {"map", "services"} & set(TITLES)
