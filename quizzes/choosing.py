@@ -83,6 +83,8 @@ def _with_history(
     if choice.history == "stale":
         limit = now - timedelta(days=choice.days)
         return questions.annotate(last_at=Subquery(latest.values("answered_at")[:1])).filter(last_at__lte=limit)
+    # What was only read after an exam was not tried, so it was neither right nor wrong.
+    latest = latest.filter(review__isnull=False)
     judged = questions.annotate(last_correct=Subquery(latest.values("correct")[:1]))
     if choice.history == "wrong":
         return judged.filter(last_correct=False)

@@ -16,6 +16,8 @@ from quizzes.models import Attempt, QuestionPattern
 
 # The last moment that a datetime can hold is far beyond any exam.
 LATEST_MS = 32_503_680_000_000
+# More questions than any exam has.
+LONGEST_EXAM = 1_000
 
 
 class BeginForm(forms.Form):
@@ -47,7 +49,7 @@ class ChangeRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    number: int
+    number: Annotated[int, Field(ge=1, le=LONGEST_EXAM)]
     sequence: Annotated[int, Field(ge=-HIGHEST_SEQUENCE, le=HIGHEST_SEQUENCE)]
     field: str
     value: Any

@@ -60,6 +60,8 @@ def item(request: HttpRequest, attempt_id: UUID, number: int) -> HttpResponse:
     if not 1 <= number <= attempt.length:
         raise Http404(f"there is no question {number}; this exam has {attempt.length}")
     if attempt.closed_at:
+        if request.method == "POST" and "reveal" not in request.POST:
+            return _too_late(request, attempt, number)
         return _reviewed(request, attempt, number)
     if request.method == "POST":
         return _save_form(request, attempt, number)
@@ -165,12 +167,15 @@ def _begin(request: HttpRequest, wanted: dict[str, Any]) -> HttpResponse:
         response = render(request, "quizzes/too_many.html", {"most": limits.MOST_STARTS}, status=429)
         response["Retry-After"] = str(limits.WINDOW_S)
         return response
+    asked_at = timezone.now()
     attempt = blueprints.begin(
         learner_for(request), Attempt.Kind(wanted["kind"]), wanted["pattern"], extended=wanted["extended"]
     )
     if attempt is None:
         messages.error(request, "The bank has no question for this exam yet.")
         return redirect("exams")
+    if attempt.started_at < asked_at:
+        messages.info(request, f"“{attempt.title}” is still running, and one exam is sat at a time. Here it is.")
     return redirect("exam", attempt.id)
 
 
@@ -224,39 +229,57 @@ def _state(attempt: Attempt, items: Iterable[AttemptItem]) -> dict[str, Any]:
 
 
 def _save_form(request: HttpRequest, attempt: Attempt, number: int) -> HttpResponse:
-    """Keep a question that was sent as a plain form, and go where the pressed button leads."""
+    """Keep what was changed in a question's plain form, and go where the pressed button leads.
+
+    Another tab may have changed the question since this one showed it: what this form left alone stays as it is now.
+    """
     kept = attempt.items.get(number=number)
     sequence = attempts.next_sequence(attempt, kept)
-    wanted = {
-        attempts.Field.CHOSEN: sorted({int(place) for place in request.POST.getlist("chosen") if place.isdecimal()}),
-        attempts.Field.FLAGGED: "flagged" in request.POST,
-        attempts.Field.GUESSED: "guessed" in request.POST,
-    }
+    shown, wanted = _fields(request, "was_"), _fields(request)
     changed = [
         attempts.Change(number, sequence + place, field, value)
         for place, (field, value) in enumerate(wanted.items())
-        if value != getattr(kept, field)
+        if value != shown[field]
     ]
     spent = (sequence + len(wanted), attempts.Field.SPENT_MS, _spent_ms(request, attempt))
     changed.append(attempts.Change(number, *spent))
     outcomes = attempts.save(attempt.id, attempt.learner, changed).outcomes
     if attempts.Outcome.LATE in outcomes:
-        messages.error(request, f"The time was over before your answer to question {number} came, so it is not kept.")
-        return redirect(attempt)
+        return _too_late(request, attempt, number)
     return _onward(attempt, number, request.POST.get("go", NEXT))
+
+
+def _too_late(request: HttpRequest, attempt: Attempt, number: int) -> HttpResponseRedirect:
+    messages.error(request, f"The exam was over before your answer to question {number} came, so it is not kept.")
+    return redirect(attempt)
+
+
+def _fields(request: HttpRequest, prefix: str = "") -> dict[str, Any]:
+    """The fields of a question as a plain form has them, or had them when it was shown."""
+    places = map(_whole_number, request.POST.getlist(f"{prefix}chosen"))
+    return {
+        attempts.Field.CHOSEN: sorted({place for place in places if place is not None}),
+        attempts.Field.FLAGGED: f"{prefix}flagged" in request.POST,
+        attempts.Field.GUESSED: f"{prefix}guessed" in request.POST,
+    }
 
 
 def _spent_ms(request: HttpRequest, attempt: Attempt) -> int:
     """How long a plain page was open, by the server's clock; 0 if its form does not say."""
-    opened = request.POST.get("opened_ms", "")
+    opened_ms = _whole_number(request.POST.get("opened_ms", ""))
     now_ms, started_ms = _ms(timezone.now()), _ms(attempt.started_at)
-    return now_ms - int(opened) if opened.isdecimal() and started_ms <= int(opened) <= now_ms else 0
+    return now_ms - opened_ms if opened_ms is not None and started_ms <= opened_ms <= now_ms else 0
+
+
+def _whole_number(text: str) -> int | None:
+    """What a form should hold where a number is; None for anything else, thousands of digits among it."""
+    return int(text) if text.isdecimal() and len(text) <= 15 else None
 
 
 def _onward(attempt: Attempt, number: int, go: str) -> HttpResponseRedirect:
     if go == REVIEW or (go == NEXT and number == attempt.length):
         return redirect("exam_review", attempt.id)
-    target = {NEXT: number + 1, PREVIOUS: number - 1}.get(go) or (int(go) if go.isdecimal() else number)
+    target = {NEXT: number + 1, PREVIOUS: number - 1}.get(go) or _whole_number(go) or number
     return redirect("exam_item", attempt.id, min(max(target, 1), attempt.length))
 
 

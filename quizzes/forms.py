@@ -94,6 +94,23 @@ class ChooseForm(forms.Form):
         return any(field.value() or field.errors for field in self.narrower)
 
 
+class LongText(forms.CharField):
+    """A text of a few lines. Browsers send each line end as two characters, but count it as one, and so do we."""
+
+    def __init__(self) -> None:
+        too_long = f"Use at most {LONGEST_TEXT:,} characters; this is %(show_value)s."
+        super().__init__(required=False, max_length=LONGEST_TEXT, error_messages={"max_length": too_long})
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(value.replace("\r\n", "\n") if isinstance(value, str) else value) or ""
+
+
+class NoteForm(forms.Form):
+    """A few words to oneself on a question."""
+
+    note = LongText()
+
+
 class ReportForm(forms.Form):
     """What is wrong with a question."""
 
@@ -101,11 +118,7 @@ class ReportForm(forms.Form):
         choices=Report.Kind.choices,
         error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose what is wrong from the list."),
     )
-    text = forms.CharField(
-        required=False,
-        max_length=LONGEST_TEXT,
-        error_messages={"max_length": f"Use at most {LONGEST_TEXT} characters; this is %(show_value)s."},
-    )
+    text = LongText()
 
 
 class StudyForm(forms.Form):

@@ -35,7 +35,7 @@ def rows(learner: User | None) -> Iterator[dict[str, Any]]:
     attempts.close_overdue(Attempt.objects.filter(learner=learner))
     answers = (
         Answer.objects.filter(learner=learner)
-        .select_related("question", "session", "item__attempt")
+        .select_related("question", "session", "item__attempt", "review")
         .prefetch_related("question__patterns")
         .order_by("answered_at", "id")
     )
@@ -60,11 +60,14 @@ def as_json(learner: User | None) -> Iterator[str]:
 
 
 def _row(answer: Answer) -> dict[str, Any]:
+    """One answer. What was only read once its exam was over was not tried: neither correct nor wrong."""
     question = answer.question
     options = question.options
+    only_read = not hasattr(answer, "review")
+    where = answer.item.attempt.title if answer.item else "Practice"
     return {
         "answered_at": answer.answered_at.isoformat(),
-        "where": answer.item.attempt.title if answer.item else "Practice",
+        "where": f"{where}, only read afterwards" if only_read else where,
         "question": question.id,
         "patterns": [link.pattern for link in question.patterns.all()],
         "task": question.task,
@@ -73,7 +76,7 @@ def _row(answer: Answer) -> dict[str, Any]:
         "options_as_shown": [options[place]["text"] for place in answer.shown],
         "chosen": [options[place]["text"] for place in answer.chosen],
         "right": [options[place]["text"] for place in sorted(question.keys)],
-        "correct": answer.correct,
+        "correct": None if only_read else answer.correct,
         "certainty": answer.certainty,
         "first_exposure": answer.first_exposure,
     }
@@ -81,6 +84,8 @@ def _row(answer: Answer) -> dict[str, Any]:
 
 def _cell(value: Any) -> str:
     """As a spreadsheet may read it: yes and no in words, and nothing that it would take for a formula."""
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = BETWEEN.join(value) if isinstance(value, list) else str(value)

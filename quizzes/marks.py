@@ -37,7 +37,7 @@ def keep(learner: User, question: Question, flagged: bool | None = None, note: s
             learner=learner, question=question
         )
         mark.flagged = mark.flagged if flagged is None else flagged
-        mark.note = mark.note if note is None else note.strip()[:LONGEST_TEXT]
+        mark.note = mark.note if note is None else note.strip()
         mark.changed_at = timezone.now()
         if mark.flagged or mark.note:
             mark.save()
@@ -53,7 +53,7 @@ def report(learner: User, question: Question, kind: Report.Kind, text: str) -> R
         waiting = Report.objects.filter(learner=learner, question=question, resolved_at=None)
         if waiting.count() >= MOST_OPEN_REPORTS:
             return None
-        return Report.objects.create(learner=learner, question=question, kind=kind, text=text.strip()[:LONGEST_TEXT])
+        return Report.objects.create(learner=learner, question=question, kind=kind, text=text.strip())
 
 
 def _lock(learner: User) -> None:

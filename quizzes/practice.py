@@ -83,7 +83,8 @@ def start(
     """
     session_id = uuid4()
     ids = shuffled(questions.values_list("id", flat=True), str(session_id))
-    latest = {answer.question_id: answer for answer in Answer.objects.filter(learner=learner, question__in=ids)}
+    answers = Answer.objects.filter(learner=learner, question__in=ids, review__isnull=False)
+    latest = {answer.question_id: answer for answer in answers}
     in_exam = set(
         AttemptItem.objects.filter(attempt__learner=learner, attempt__closed_at=None).values_list("question", flat=True)
     )

@@ -23,7 +23,7 @@ from patterns.catalogue import TITLES
 from quizzes import agenda, attempts, choosing, evidence, limits, marks
 from quizzes import practice as practising
 from quizzes.choosing import Choice
-from quizzes.forms import AnswerForm, ChooseForm, ReportForm
+from quizzes.forms import AnswerForm, ChooseForm, NoteForm, ReportForm
 from quizzes.models import Answer, Attempt, Certainty, PracticeSession, Question, Report
 
 RECENT_SESSIONS = 10
@@ -118,8 +118,13 @@ def mark(request: HtmxRequest, question_id: str) -> HttpResponse:
     """Keep a flag or a note to self on a question."""
     asked = get_object_or_404(Question, pk=question_id)
     flagged = request.POST["flagged"] == "on" if "flagged" in request.POST else None
+    form = NoteForm(request.POST)
+    if not form.is_valid():
+        unkept = {"note_problem": str(form.errors["note"][0]), "unkept_note": request.POST["note"]}
+        return _marked(request, asked, unkept, status=422)
+    note = form.cleaned_data["note"] if "note" in request.POST else None
     with _moved_is_not_found():
-        marks.keep(_learner_or_404(request), asked, flagged, request.POST.get("note"))
+        marks.keep(_learner_or_404(request), asked, flagged, note)
     return _marked(request, asked, {"said": "Kept."})
 
 

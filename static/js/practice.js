@@ -33,7 +33,8 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.shiftKey) return;
-  const certainty = document.querySelector("#question .certainty button");
+  // The group, not one of its buttons: pressing Enter twice says nothing about how sure one is.
+  const certainty = document.querySelector("#question .certainty");
   if (event.key === "Enter" && certainty && event.target.matches("#question input")) {
     certainty.focus();
     event.preventDefault();

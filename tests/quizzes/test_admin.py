@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from patterns.models import LoadedContent, Pattern
+from patterns.models import LoadedContent, Pattern, Reading
 from quizzes import attempts
 from quizzes.models import Mark, Report, StudySettings
 from sandboxes.models import Experiment
@@ -46,6 +46,7 @@ def house(db, learner, choice, sit) -> None:
     attempts.open_item(item)
     choose(attempt, 1, right(item))
     Pattern.objects.create(slug="saga", title="Saga", category="x", order=1, summary="x")
+    Reading.objects.create(learner=learner, slug="saga")
     LoadedContent.objects.create(name="all", fingerprint="x")
     Experiment.objects.create(learner=learner, slug="circuit-breaker", title="Mine", version=1, params={}, seed=1)
 

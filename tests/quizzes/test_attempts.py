@@ -7,8 +7,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import merge_guest
-from quizzes import attempts, practice
+from quizzes import attempts, history, practice
 from quizzes.attempts import GRACE, Change, Outcome
+from quizzes.choosing import Choice, matching
 from quizzes.models import Answer, Attempt, AttemptChange, AttemptItem, Certainty, PracticeSession, Question
 from tests.quizzes.conftest import answer_rightly, answer_wrongly
 from tests.quizzes.exams import START, choose, item_of, right, sit_exam, wrong
@@ -250,6 +251,18 @@ def test_reading_an_unopened_question_afterwards_spoils_its_first_exposure_witho
 
     assert [answer.first_exposure for answer in Answer.objects.filter(question=item.question)] == [False, False]
     assert not later.first_exposure
+
+
+def test_a_question_that_was_only_read_was_not_wrong(attempt, learner):
+    close_at(attempt, START + 5 * MINUTE)
+    attempts.reveal(item_of(attempt))
+
+    [row] = history.rows(learner)
+
+    assert not matching(learner, Choice(history="wrong")).exists()
+    assert item_of(attempt).question not in matching(learner, Choice(history="unseen"))
+    assert (row["where"], row["correct"]) == (f"{attempt.title}, only read afterwards", None)
+    assert list(history.as_csv(learner))[1].endswith(",,False\r\n") is False
 
 
 # Guests and accounts

@@ -178,6 +178,13 @@ def test_a_body_that_is_no_list_of_changes_is_refused_in_words(attempt, visitor,
     assert answer.json()["error"]
 
 
+@pytest.mark.parametrize("number", [0, -1, 2**63, 10**30])
+def test_a_number_that_no_question_has_is_refused_in_words(attempt, visitor, number):
+    answer = send(visitor, attempt, {"number": number, "value": [1]})
+
+    assert (answer.status_code, "changes.0.number" in answer.json()["error"]) == (400, True)
+
+
 def test_changes_are_guarded_against_forged_requests(attempt, learner):
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = browser_of(learner).cookies
@@ -245,9 +252,37 @@ def test_a_form_that_comes_later_overwrites_what_a_browser_sent_and_can_take_it_
 
     visitor.post(page_of(attempt), {"chosen": "3", "go": "next"})
     changed = item_of(attempt).chosen
-    visitor.post(page_of(attempt), {"go": "next"})
+    visitor.post(page_of(attempt), {"was_chosen": "3", "go": "next"})
 
     assert (changed, item_of(attempt).chosen) == ([3], [])
+
+
+def test_a_form_leaves_alone_what_another_tab_has_changed_since_it_was_shown(attempt, visitor):
+    old_tab = re.findall(r'name="(was_\w+)" value="(\w+)"', visitor.get(page_of(attempt)).content.decode())
+    send(visitor, attempt, {"value": [3], "sequence": 50_000})
+
+    visitor.post(page_of(attempt), {**dict(old_tab), "flagged": "on", "go": "next"})
+
+    assert old_tab == []
+    assert (item_of(attempt).chosen, item_of(attempt).flagged) == ([3], True)
+
+
+def test_a_form_tells_what_it_showed(attempt, visitor):
+    visitor.post(page_of(attempt), {"chosen": "3", "flagged": "on", "go": "1"})
+
+    page = visitor.get(page_of(attempt)).content.decode()
+    visitor.post(page_of(attempt), dict(re.findall(r'name="(was_\w+)" value="(\w+)"', page)) | {"chosen": "3"})
+
+    assert 'name="was_chosen" value="3"' in page
+    assert (item_of(attempt).chosen, item_of(attempt).flagged) == ([3], False)
+
+
+@pytest.mark.parametrize("field", ["chosen", "was_chosen", "go", "opened_ms"])
+def test_a_form_with_thousands_of_digits_keeps_the_rest(attempt, visitor, field):
+    posted = visitor.post(page_of(attempt), {"flagged": "on", field: "9" * 5000})
+
+    assert posted.status_code == 302
+    assert item_of(attempt).flagged
 
 
 def test_a_form_that_changes_nothing_logs_the_time_alone(attempt, visitor):
@@ -311,6 +346,21 @@ def test_within_the_grace_pages_say_that_time_is_up_and_late_answers_still_count
     assert outcomes == ["kept"]
     assert visitor.get(page_of(attempt)).headers["Location"] == address(attempt)
     assert visitor.get(address(attempt, "exam_review")).headers["Location"] == address(attempt)
+
+
+def test_a_form_sent_after_the_exam_was_submitted_is_told_so(attempt, visitor):
+    close(attempt)
+
+    page = visitor.post(page_of(attempt), {"chosen": "2", "go": "next"}, follow=True)
+
+    assert "The exam was over before your answer to question 1 came, so it is not kept." in text(page)
+    assert item_of(attempt).chosen == []
+
+
+def test_who_asks_for_another_exam_is_told_that_one_is_running(attempt, visitor):
+    begun = visitor.post(reverse("exams"), {"kind": "drill", "pattern": PATTERN}, follow=True)
+
+    assert f"“{attempt.title}” is still running, and one exam is sat at a time. Here it is." in text(begun)
 
 
 def test_a_form_sent_after_the_end_is_told_so(attempt, visitor):

@@ -76,6 +76,19 @@ def test_with_htmx_the_marks_come_back_alone(choice, visitor, feedback):
     assert f'name="back" value="{feedback}"' in answer
 
 
+def test_a_note_that_is_too_long_is_refused_and_given_back_whole(choice, visitor, feedback):
+    marks_of = reverse("mark", args=[choice.id])
+    note = "x\r\n" * 1000 + "the end"
+
+    refused = visitor.post(marks_of, {"note": note, "back": feedback})
+    visitor.post(marks_of, {"note": "x\r\n" * 999 + "y", "back": feedback})
+
+    assert refused.status_code == 422
+    assert "Use at most 2,000 characters; this is 2007." in refused.content.decode()
+    assert "the end</textarea>" in refused.content.decode()
+    assert Mark.objects.get().note == "x\n" * 999 + "y"
+
+
 def test_nobody_is_led_to_another_site(choice, visitor, feedback):
     answer = visitor.post(reverse("mark", args=[choice.id]), {"flagged": "on", "back": "https://example.org/"})
 
@@ -107,7 +120,7 @@ def test_a_report_without_a_kind_gets_one_error_and_keeps_the_words(choice, visi
 def test_a_report_that_is_too_long_is_told_its_length(choice, visitor, feedback):
     page = visitor.post(reverse("report", args=[choice.id]), {"kind": "key", "text": "x" * 2_001})
 
-    assert "Use at most 2000 characters; this is 2001." in text(page)
+    assert "Use at most 2,000 characters; this is 2001." in text(page)
 
 
 def test_only_so_many_reports_wait_at_once(choice, learner, visitor, feedback):
