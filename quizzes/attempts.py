@@ -22,6 +22,7 @@ from accounts.models import User
 from quizzes.models import Answer, Attempt, AttemptChange, AttemptItem, Certainty
 from quizzes.practice import is_right
 from quizzes.reviews import rate_answers
+from quizzes.statements import insert, select, update
 
 # Answers made before the deadline may be this late.
 GRACE = timedelta(seconds=60)
@@ -73,7 +74,7 @@ def save(attempt_id: UUID, learner: User, changes: Sequence[Change], now: dateti
     """
     with transaction.atomic(durable=True):
         # Closing takes the same lock, so nothing is acknowledged that was not scored.
-        attempt = Attempt.objects.select_for_update().filter(pk=attempt_id, learner=learner).first()
+        attempt = next(iter(select(Attempt, lock=True, id=attempt_id, learner=learner.pk)), None)
         if attempt is None:
             raise AttemptIsGone
         received_at = now or timezone.now()
@@ -228,7 +229,7 @@ class Log:
 
     def __init__(self, items: Collection[AttemptItem], sequences: Collection[int]) -> None:
         self._items = {item.pk: item for item in items}
-        found = AttemptChange.objects.filter(item__in=self._items, sequence__in=sequences)
+        found = select(AttemptChange, item=tuple(self._items), sequence=tuple(sequences))
         self._known = {(change.item_id, change.sequence): change for change in found}
         self._new: list[AttemptChange] = []
         self._touched: set[int] = set()
@@ -242,9 +243,9 @@ class Log:
         self._touched.add(change.item_id)
 
     def write(self) -> None:
-        AttemptChange.objects.bulk_create(self._new)
+        insert(self._new)
         for pk in sorted(self._touched):
-            self._items[pk].save(update_fields=HELD)
+            update(self._items[pk], HELD)
 
 
 HELD = [
@@ -254,7 +255,8 @@ HELD = [
 
 
 def _items(attempt: Attempt, numbers: Collection[int]) -> dict[int, AttemptItem]:
-    return {item.number: item for item in attempt.items.filter(number__in=numbers)}
+    items = select(AttemptItem, attempt=attempt.pk, number=tuple(numbers))
+    return {item.number: item for item in items}
 
 
 def _keep(attempt: Attempt, item: AttemptItem | None, change: Change, log: Log, received_at: datetime) -> Outcome:
