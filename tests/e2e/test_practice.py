@@ -24,7 +24,10 @@ def test_a_question_is_answered_and_left_by_keys_alone(page, axe):
 
     choose_as_many_as_asked(page)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Guessing")).to_be_focused()
+    expect(page.get_by_role("group", name="How sure are you?")).to_be_focused()
+    # Nobody is taken to be guessing because they pressed Enter once more.
+    page.keyboard.press("Enter")
+    expect(page.locator("#verdict")).to_have_count(0)
     page.keyboard.press("u")
 
     expect(page.locator("#verdict")).to_be_focused()
