@@ -33,6 +33,17 @@ def begin(page: Page) -> Page:
     return page
 
 
+def begin_with_one_to_choose(page: Page) -> Page:
+    """A drill whose first question takes one answer, so that a later choice takes the place of an earlier one."""
+    begin(page)
+    while page.locator("[data-question]").get_attribute("data-takes") != "1":
+        page.get_by_role("button", name="Review and submit").click()
+        page.get_by_role("button", name="Submit all the same").click()
+        expect(page.locator("h1")).to_have_text(re.compile("% right"))
+        begin(page)
+    return page
+
+
 def at(page: Page, number: int) -> None:
     expect(page).to_have_url(re.compile(rf"/{number}/$"))
     expect(page.locator("#question-number")).to_have_text(re.compile(rf"^Question {number} of 10$"))
@@ -274,7 +285,7 @@ def test_what_comes_too_late_is_said_and_leads_to_the_result(running_house, sitt
 
 
 def test_two_tabs_are_one_exam(page):
-    begin(page)
+    begin_with_one_to_choose(page)
     other = page.context.new_page()
     other.goto(page.url)
     at(other, 1)
@@ -299,7 +310,7 @@ def test_two_tabs_are_one_exam(page):
 
 
 def test_the_later_choice_of_two_devices_wins_though_the_earlier_one_arrives_last(new_context):
-    page = begin(new_context(refusing=OFFLINE).new_page())
+    page = begin_with_one_to_choose(new_context(refusing=OFFLINE).new_page())
     phone = new_context()
     phone.add_cookies([c for c in page.context.cookies() if c["name"] == "sessionid"])
     other = phone.new_page()
